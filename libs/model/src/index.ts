@@ -1,0 +1,4 @@
+export * from './address.ts';
+export * from './load-balancer.ts';
+export * from './machine.ts';
+export * from './pool.ts';

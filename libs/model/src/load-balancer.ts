@@ -1,0 +1,83 @@
+import type { Address, AddressFamily } from './address.ts';
+
+/** What should be served at some addresses: a Service, a cluster's control plane, or a static load balancer. */
+export interface LoadBalancer {
+  /** Service UID, or `static/NAME`, or `control-plane/CLUSTER`. Never reused. */
+  readonly id: string;
+  /** Empty for a static load balancer. */
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Asked for by the user, at most one per family. */
+  readonly wantedAddresses: readonly Address[];
+  /** Asked for by name; undefined: any that the owner may use. */
+  readonly pool?: string;
+  /** One address per family, in this order; at least one. */
+  readonly families: readonly AddressFamily[];
+  readonly ports: readonly Port[];
+  readonly labels: Labels;
+  readonly namespaceLabels: Labels;
+}
+
+export type Labels = Readonly<Record<string, string>>;
+
+export type Protocol = 'TCP';
+
+export interface Port {
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+  readonly target: Target;
+  readonly check: Check;
+}
+
+export type Target =
+  | {
+      readonly kind: 'node-port';
+      readonly nodePort: number;
+      /** `all` eligible nodes of the cluster, or exactly these, even when there are none. */
+      readonly nodes: 'all' | readonly string[];
+    }
+  | { readonly kind: 'endpoints'; readonly endpoints: readonly Endpoint[] };
+
+export interface Endpoint {
+  readonly name: string;
+  readonly address: Address;
+  readonly port: number;
+  /** Keeps the connections it has, gets no new ones. */
+  readonly draining: boolean;
+}
+
+/** `node`: the one check per node. `http`: GET, 200 is alive; port 0 is the backend's own. */
+export type Check =
+  | { readonly kind: 'node' }
+  | { readonly kind: 'tcp' }
+  | { readonly kind: 'http'; readonly port: number; readonly path: string };
+
+export interface Node {
+  readonly name: string;
+  /** InternalIPs, at most one per family. */
+  readonly addresses: readonly Address[];
+  readonly eligible: boolean;
+  readonly draining: boolean;
+  readonly podCidrs: readonly string[];
+}
+
+/** Why a wish cannot be served: data, not an exception. */
+export interface Refusal {
+  /** UPPER_SNAKE, for programs. */
+  readonly reason: string;
+  /** The field at fault as its author wrote it; may be empty. */
+  readonly field: string;
+  /** What is wrong and what to do, one sentence. */
+  readonly message: string;
+}
+
+export function refusal(reason: string, field: string, message: string): Refusal {
+  return { reason, field, message };
+}
+
+/** `cluster/namespace/name`, without the parts that are empty: how people call it. */
+export function displayName(lb: Pick<LoadBalancer, 'cluster' | 'namespace' | 'name'>): string {
+  return [lb.cluster, lb.namespace, lb.name].filter((part) => part !== '').join('/');
+}

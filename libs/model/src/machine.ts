@@ -85,7 +85,6 @@ export interface PlacedAddress {
 export interface MachineStateDelta {
   /** Absent: unchanged. */
   readonly config?: MachineConfig;
-  /** Whole new node sets, of the clusters whose set is new or changed. */
   readonly nodeSets: readonly NodeSetDelta[];
   readonly upsert: readonly PlacedLoadBalancer[];
   readonly remove: readonly string[];

@@ -1,0 +1,64 @@
+import type { Address } from '@fairlead/model';
+import type { Mark } from '../nftables/types.ts';
+
+/** A VIP on a link of this machine, always as a host route: /32 or /128. */
+export interface LinkAddress {
+  readonly device: string;
+  readonly address: Address;
+}
+
+export interface ObservedAddress extends LinkAddress {
+  readonly prefixLength: number;
+  /** It carries lbagent's mark (an address metric): lbagent or the prepared batch put it there. */
+  readonly ours: boolean;
+}
+
+export interface ObservedLink {
+  readonly device: string;
+  readonly up: boolean;
+  /** Hardware address; undefined for links without one. */
+  readonly mac?: string;
+}
+
+export interface LinksObserved {
+  readonly links: readonly ObservedLink[];
+  readonly addresses: readonly ObservedAddress[];
+}
+
+export interface LinkAddressChange {
+  readonly add: readonly LinkAddress[];
+  readonly remove: readonly LinkAddress[];
+}
+
+/** An address that could not be added or removed, with the kernel's word for why. */
+export interface LinkAddressFailure extends LinkAddress {
+  readonly message: string;
+}
+
+/** How caught packets and answers find their way. */
+export interface RoutingSettings {
+  readonly mark: Mark;
+  /** Number of the routing table that delivers caught packets to this host. */
+  readonly table: number;
+  /** Priority of its rule. */
+  readonly rulePriority: number;
+  /** Links that carry VIPs. */
+  readonly devices: readonly string[];
+}
+
+/** One difference found and repaired, as a sentence. */
+export type Repair = string;
+
+/** The kernel's links, addresses, policy routes and sysctls. Calls are carried out one after the other. */
+export interface Links {
+  observe(): Promise<LinksObserved>;
+  /** Adds, then removes. Adding what is there and removing what is not is success. The rest of the list goes on after a failure. */
+  apply(change: LinkAddressChange): Promise<readonly LinkAddressFailure[]>;
+  /** Tells the neighbours of these links where all their addresses are now. Returns what could not be announced. */
+  announce(devices: readonly string[]): Promise<readonly string[]>;
+  /** Puts rule, route and sysctls in place; returns what had to be repaired (empty: nothing was amiss). */
+  ensureRouting(settings: RoutingSettings): Promise<readonly Repair[]>;
+  /** Calls back at once when an address or link changes, whoever changed it. Returns the way to stop. */
+  watch(listener: () => void): () => void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,46 @@
+import type { Address } from '@fairlead/model';
+
+/** One address and TCP port whose connections are handed to HAProxy's transparent listener. */
+export interface CaughtPort {
+  readonly address: Address;
+  readonly port: number;
+}
+
+/** All that fixes the base: table, sets, chains and rules. */
+export interface RulesetSettings {
+  /** HAProxy's transparent listener on 127.0.0.1. */
+  readonly ipv4Port: number;
+  /** HAProxy's transparent listener on ::1. */
+  readonly ipv6Port: number;
+  /** Set on caught packets; `ip rule` sends them to the local host. The bits of `mask` are ours alone. */
+  readonly mark: Mark;
+  /** Whose VRRP adverts are accepted: the other members of the set. */
+  readonly vrrpPeers: readonly Address[];
+}
+
+export interface Mark {
+  readonly value: number;
+  readonly mask: number;
+}
+
+export interface NftablesObserved {
+  /** `altered`: rules, chains or sets are not those of the settings given at the last `ensureBase`. */
+  readonly base: 'intact' | 'altered' | 'missing';
+  readonly caught: readonly CaughtPort[];
+}
+
+export interface CaughtChange {
+  readonly add: readonly CaughtPort[];
+  readonly remove: readonly CaughtPort[];
+}
+
+/** The kernel's table `inet fairlead`. Calls are carried out one after the other. */
+export interface Nftables {
+  /** What is really in the kernel; a table flushed by somebody shows as missing or altered. */
+  observe(): Promise<NftablesObserved>;
+  /** Puts table, sets, chains and rules in place, in one transaction; elements of the sets stay as they are. */
+  ensureBase(settings: RulesetSettings): Promise<void>;
+  /** One transaction. Adding what is there is success; so is removing what is not. Throws `NftablesFailure`. */
+  apply(change: CaughtChange): Promise<void>;
+  close(): Promise<void>;
+}

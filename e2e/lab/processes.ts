@@ -1,0 +1,203 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { constants } from 'node:os';
+import { run, sleep } from './command.ts';
+import { programOf, signalIfThere, type Hosts } from './hosts.ts';
+import { diskOf, type ProcessSpec, type ProcessStatus, type ReadyProbe } from './protocol.ts';
+
+const RESTART_AFTER_MS = 500;
+
+interface Entry {
+  readonly spec: ProcessSpec;
+  child: ChildProcess | undefined;
+  ended: string | undefined;
+  restartTimer: NodeJS.Timeout | undefined;
+}
+
+/** The named programs of all hosts. */
+export class Processes {
+  readonly #entries = new Map<string, Entry>();
+  readonly #hosts: Hosts;
+
+  constructor(hosts: Hosts) {
+    this.#hosts = hosts;
+  }
+
+  /** Defines a process (again) and starts it; returns when it is ready. */
+  async run(spec: ProcessSpec): Promise<{ pid: number }> {
+    const key = keyOf(spec.host, spec.name);
+    if (!/^[a-z][a-z0-9.-]*$/.test(spec.name)) throw new Error(`${JSON.stringify(spec.name)} is no name for a process`);
+    if (this.#entries.get(key)?.child) throw new Error(`${key} runs already: kill it first`);
+    this.#entries.set(key, { spec, child: undefined, ended: undefined, restartTimer: undefined });
+    return this.start(spec.host, spec.name);
+  }
+
+  async start(host: string, name: string): Promise<{ pid: number }> {
+    const entry = this.#get(host, name);
+    clearTimeout(entry.restartTimer);
+    if (entry.child?.pid !== undefined) return { pid: entry.child.pid };
+    const child = this.#spawn(entry);
+    if (entry.spec.ready) await this.#untilReady(entry, entry.spec.ready);
+    return { pid: child.pid ?? 0 };
+  }
+
+  /** A supervised process by that name, else the programs of that name; returns the pids that got the signal. */
+  kill(host: string, name: string, signal: string): number[] {
+    const known = signalName(signal);
+    const entry = this.#entries.get(keyOf(host, name));
+    const pids = entry ? pidsOf(entry) : this.#programs(host, name);
+    if (pids.length === 0) throw new Error(`${name} does not run on ${host}; there: ${this.#runningOn(host)}`);
+    return pids.filter((pid) => signalIfThere(pid, known));
+  }
+
+  /** Forgets nothing but the pids: their namespace is gone. */
+  async hostHalted(host: string): Promise<void> {
+    for (const entry of this.#of(host)) {
+      clearTimeout(entry.restartTimer);
+      while (entry.child) await sleep(2);
+      clearTimeout(entry.restartTimer);
+    }
+  }
+
+  async hostBooted(host: string): Promise<void> {
+    for (const { spec } of this.#of(host)) if (spec.boot) await this.start(host, spec.name);
+  }
+
+  hostRemoved(host: string): void {
+    for (const { spec } of this.#of(host)) this.#entries.delete(keyOf(host, spec.name));
+  }
+
+  status(host: string): ProcessStatus[] {
+    return this.#of(host).map(({ spec, child, ended }) => ({
+      host,
+      name: spec.name,
+      ...(child?.pid === undefined ? {} : { pid: child.pid }),
+      ...(ended === undefined ? {} : { ended }),
+    }));
+  }
+
+  #of(host: string): Entry[] {
+    return [...this.#entries.values()].filter((entry) => entry.spec.host === host);
+  }
+
+  #get(host: string, name: string): Entry {
+    const entry = this.#entries.get(keyOf(host, name));
+    if (entry) return entry;
+    const names = this.#of(host).map(({ spec }) => spec.name);
+    throw new Error(`${host} has no process ${name}; it has ${names.join(', ') || 'none'}`);
+  }
+
+  #programs(host: string, name: string): number[] {
+    return this.#hosts.processes(host).filter((pid) => programOf(pid) === name);
+  }
+
+  #runningOn(host: string): string {
+    const names = new Set(this.#hosts.processes(host).map(programOf));
+    for (const { spec, child } of this.#of(host)) if (child) names.add(spec.name);
+    return [...names].sort().join(', ') || 'nothing';
+  }
+
+  #spawn(entry: Entry): ChildProcess {
+    const { spec } = entry;
+    const [program, ...rest] = this.#hosts.enter(spec.host, spec.argv);
+    if (program === undefined) throw new Error(`${spec.name} has an empty command line`);
+    const log = openSync(logFileOf(spec.host, spec.name), 'a');
+    const child = spawn(program, rest, {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...spec.env },
+      detached: true,
+    });
+    closeSync(log);
+    entry.child = child;
+    entry.ended = undefined;
+    const over = (how: string) => {
+      if (entry.child !== child) return;
+      entry.child = undefined;
+      entry.ended = how;
+      if (spec.restart) entry.restartTimer = setTimeout(() => this.#spawnAgain(entry), RESTART_AFTER_MS);
+    };
+    child.on('error', (error) => over(error.message));
+    child.on('exit', (code, signal) => over(signal === null ? `code ${code}` : `signal ${signal}`));
+    return child;
+  }
+
+  #spawnAgain(entry: Entry): void {
+    try {
+      this.#spawn(entry);
+    } catch (error) {
+      entry.ended = (error as Error).message;
+    }
+  }
+
+  async #untilReady(entry: Entry, probe: ReadyProbe): Promise<void> {
+    const { spec } = entry;
+    const limit = spec.readyTimeout ?? 30_000;
+    const deadline = performance.now() + limit;
+    while (!(await this.#answers(spec.host, probe))) {
+      const late = performance.now() > deadline;
+      if (entry.child && !late) {
+        await sleep(20);
+        continue;
+      }
+      const what = late ? `is not ready after ${limit} ms` : `ended with ${entry.ended}`;
+      throw new Error(`${spec.name} on ${spec.host} ${what}. Its log ends:\n${endOf(logFileOf(spec.host, spec.name))}`);
+    }
+  }
+
+  async #answers(host: string, probe: ReadyProbe): Promise<boolean> {
+    if (probe.kind === 'tcp') return tcpAnswers(probe.address, probe.port);
+    if (probe.kind === 'http') return httpAnswers(probe.url);
+    const result = await run(this.#hosts.enter(host, probe.argv), { timeout: 20_000 }).catch(() => undefined);
+    return result?.code === 0;
+  }
+}
+
+export function logFileOf(host: string, name: string): string {
+  return `${diskOf(host)}/var/log/${name}.log`;
+}
+
+function keyOf(host: string, name: string): string {
+  return `${host}/${name}`;
+}
+
+function pidsOf(entry: Entry): number[] {
+  return entry.child?.pid === undefined ? [] : [entry.child.pid];
+}
+
+function signalName(text: string): NodeJS.Signals {
+  const name = text.toUpperCase().startsWith('SIG') ? text.toUpperCase() : `SIG${text.toUpperCase()}`;
+  if (name in constants.signals) return name as NodeJS.Signals;
+  throw new Error(`there is no signal ${text}: write KILL, TERM, STOP, CONT, …`);
+}
+
+function endOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').slice(-2000).trim() || '(empty)';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function tcpAnswers(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 500 });
+    const done = (answered: boolean) => () => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.on('connect', done(true)).on('error', done(false)).on('timeout', done(false));
+  });
+}
+
+function httpAnswers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = request(url, { timeout: 1000, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    asked.on('timeout', () => asked.destroy()).on('error', () => resolve(false));
+    asked.end();
+  });
+}

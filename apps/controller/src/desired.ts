@@ -1,0 +1,123 @@
+import type { Check, Labels, LoadBalancer, Port, Refusal, Target } from '@fairlead/model';
+import { refusal } from '@fairlead/model';
+import { refusedAnnotations, refusedFields } from './not-served.ts';
+import { requestedAddress, requestedPool } from './requested.ts';
+import type { ServiceObject, ServicePort, ServiceSpec } from './cluster/objects.ts';
+
+export const CLASS = 'fairlead.dev/haproxy';
+
+/** What the caches know that matters for one Service. */
+export interface Surroundings {
+  /** Name of the Kubernetes cluster, as the cloudagent knows it. */
+  readonly cluster: string;
+  /** True: a Service without a class is ours too. */
+  readonly defaultClass: boolean;
+  readonly namespaceLabels: Labels;
+  /** Nodes with a ready pod of the Service, by its EndpointSlices, without duplicates. */
+  readonly readyNodes: readonly string[];
+}
+
+export type Desired =
+  | { readonly kind: 'not-ours' }
+  /** Everything that is wrong, in the order of the fields; at least one. */
+  | { readonly kind: 'refused'; readonly refusals: readonly Refusal[] }
+  | { readonly kind: 'wanted'; readonly loadBalancer: LoadBalancer };
+
+/**
+ * The load balancer that a Service asks for, or why it cannot be had, or that it is not for us.
+ * Never throws, whatever stands in the object; what is not served is refused, never left out in silence.
+ */
+export function desired(service: ServiceObject, around: Surroundings): Desired {
+  if (!isOurs(service.spec, around.defaultClass)) return { kind: 'not-ours' };
+  const { metadata, spec } = service;
+  const address = requestedAddress(service);
+  const pool = requestedPool(metadata.annotations);
+  const ports = spec.ports.map((port, index) => describePort(port, index, { spec, readyNodes: around.readyNodes }));
+  const refusals = [
+    ...refusedFields(spec),
+    ...ports.flatMap((port) => ('refusals' in port ? port.refusals : [])),
+    ...(address.ok ? [] : [address.refusal]),
+    ...(pool.ok ? [] : [pool.refusal]),
+    ...refusedAnnotations(metadata.annotations),
+  ];
+  if (refusals.length > 0 || !address.ok || !pool.ok) return { kind: 'refused', refusals };
+  return {
+    kind: 'wanted',
+    loadBalancer: {
+      id: metadata.uid,
+      cluster: around.cluster,
+      namespace: metadata.namespace,
+      name: metadata.name,
+      wantedAddresses: address.value === undefined ? [] : [address.value],
+      ...(pool.value === undefined ? {} : { pool: pool.value }),
+      families: ['ipv4'],
+      ports: ports.flatMap((port) => ('port' in port ? [port.port] : [])),
+      labels: metadata.labels,
+      namespaceLabels: around.namespaceLabels,
+    },
+  };
+}
+
+/** Type LoadBalancer of our class; without a class only where we are the default. */
+export function isOurs(spec: ServiceSpec, defaultClass: boolean): boolean {
+  if (spec.type !== 'LoadBalancer') return false;
+  return spec.loadBalancerClass === undefined ? defaultClass : spec.loadBalancerClass === CLASS;
+}
+
+interface PortContext {
+  readonly spec: ServiceSpec;
+  readonly readyNodes: readonly string[];
+}
+
+function describePort(
+  port: ServicePort,
+  index: number,
+  { spec, readyNodes }: PortContext,
+): { port: Port } | { refusals: Refusal[] } {
+  const refusals = refusedPort(port, `spec.ports[${index}]`);
+  if (refusals.length > 0) return { refusals };
+  const local = spec.externalTrafficPolicy === 'Local';
+  const target: Target = {
+    kind: 'node-port',
+    nodePort: port.nodePort ?? 0,
+    nodes: local ? [...readyNodes].sort() : 'all',
+  };
+  const check: Check = local
+    ? { kind: 'http', port: spec.healthCheckNodePort ?? 0, path: '/healthz' }
+    : { kind: 'node' };
+  return { port: { name: port.name ?? '', protocol: 'TCP', port: port.port, target, check } };
+}
+
+function refusedPort(port: ServicePort, path: string): Refusal[] {
+  const protocol = port.protocol ?? 'TCP';
+  if (protocol !== 'TCP') {
+    return [
+      refusal(
+        'PROTOCOL_NOT_SERVED',
+        `${path}.protocol`,
+        `${path}.protocol: only TCP is served; move this port to a Service of its own, or make it TCP.`,
+      ),
+    ];
+  }
+  const refusals: Refusal[] = [];
+  if (!isPort(port.port)) {
+    refusals.push(refusal('INVALID_PORT', `${path}.port`, `${path}.port: must be a number from 1 to 65535.`));
+  }
+  if (port.nodePort === undefined || !isPort(port.nodePort)) {
+    refusals.push(
+      refusal(
+        'NODE_PORT_MISSING',
+        `${path}.nodePort`,
+        `${path}.nodePort: this port has no node port to send connections to; leave spec.allocateLoadBalancerNodePorts unset, or set nodePort.`,
+      ),
+    );
+  }
+  if (port.name !== undefined && port.name !== '' && !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(port.name)) {
+    refusals.push(refusal('INVALID_NAME', `${path}.name`, `${path}.name: must be a DNS label such as "http".`));
+  }
+  return refusals;
+}
+
+function isPort(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= 65_535;
+}

@@ -2,14 +2,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { connect as connectTcp } from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { Client, Server, status, type ServerCredentials, type ServiceError } from '@grpc/grpc-js';
-import { createAuthority, issueLeaf, type AuthorityState } from './authority.ts';
+import { createAuthority, type AuthorityState } from './authority.ts';
 import { signCertificate } from './certificate.ts';
 import { anonymousChannelCredentials, channelCredentials, serverCredentials } from './credentials.ts';
-import { formatIdentity, type Identity } from './identity.ts';
+import { formatIdentity } from './identity.ts';
 import { makeKeyPair, privateKeyToPem } from './keys.ts';
 import { materialSource, type Material } from './material.ts';
 import { certificatesToPem } from './pem.ts';
 import { pinPeer } from './peer.ts';
+import { materialOf } from './testing.ts';
 import { tlsRules } from './tls-options.ts';
 
 const cloudagent = { kind: 'cloudagent', site: 'lab' } as const;
@@ -20,16 +21,6 @@ const cleanups: (() => void)[] = [];
 afterEach(() => {
   for (const cleanup of cleanups.splice(0)) cleanup();
 });
-
-async function materialOf(authority: AuthorityState, identity: Identity, lifetime = 60_000): Promise<Material> {
-  const keys = await makeKeyPair();
-  const { chain } = issueLeaf(authority, { identity, publicKey: keys.publicKey, lifetime, now: Date.now() });
-  return {
-    privateKey: privateKeyToPem(keys.privateKey),
-    certificateChain: certificatesToPem(chain),
-    roots: certificatesToPem([authority.root.certificate]),
-  };
-}
 
 const bytes = (value: Buffer): Buffer => value;
 const method = {

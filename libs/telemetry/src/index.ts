@@ -1,0 +1,5 @@
+export * from './health.ts';
+export * from './log.ts';
+export * from './metrics.ts';
+export * from './telemetry-server.ts';
+export * from './trace.ts';

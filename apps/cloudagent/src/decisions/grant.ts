@@ -1,0 +1,93 @@
+import { assign, type Assignment, type AssignRequest, type Holding, poolContaining } from '@fairlead/ipam';
+import { type Address, type LoadBalancer, type Refusal, refusal } from '@fairlead/model';
+import { setOf } from '../declared.ts';
+import { isEqual } from '../equal.ts';
+import type { Site } from '../site.ts';
+import type { Changes, HeldLoadBalancer, Truth } from '../truth.ts';
+
+/** What came of one wish. */
+export interface Outcome {
+  readonly held: HeldLoadBalancer;
+  /** Those it has now, one per family. */
+  readonly addresses: readonly Address[];
+  /** Absent: nothing to change. */
+  readonly changes?: Changes;
+  /** Machines must hear of it. */
+  readonly visible: boolean;
+}
+
+/**
+ * Tries to grant what `held.wish` asks for, as of `generation`. What is refused waits: it keeps the addresses it has,
+ * is served as it was, and gets a ticket. PURE.
+ */
+export function grant(wanted: HeldLoadBalancer, truth: Truth, generation: number, now: number): Outcome {
+  const { wish } = wanted;
+  const before = truth.book.addressesOf(wish.id);
+  const assignment = tryAssign(wish, truth, now);
+  if (!assignment.ok) {
+    const held = waiting(wanted, assignment.refusal, truth);
+    const ticket = Math.max(truth.counters.ticket, held.ticket ?? 0);
+    return { held, addresses: before, visible: false, ...changed(held, truth, { counters: { ticket } }) };
+  }
+  const addresses = assignment.addresses.map(({ address }) => address);
+  const fresh = addresses.filter((address) => !before.includes(address));
+  const visible = fresh.length > 0 || assignment.released.length > 0 || !isEqual(wanted.served, wish);
+  const held: HeldLoadBalancer = {
+    wish,
+    served: wish,
+    generation: visible ? generation : wanted.generation,
+    published: wanted.published && fresh.length === 0,
+  };
+  const { id, cluster, namespace, name } = wish;
+  const hold = fresh.map((address): Holding => ({ address, holder: { id, cluster, namespace, name }, since: now }));
+  const release = assignment.released.map((address) => restFor(address, truth.site, now));
+  return { held, addresses, visible, ...changed(held, truth, { hold, release }) };
+}
+
+function changed(held: HeldLoadBalancer, truth: Truth, more: Changes): { changes?: Changes } {
+  const id = held.wish.id;
+  if (isEqual(held, truth.loadBalancers.get(id))) return {};
+  return { changes: { ...more, loadBalancers: new Map([[id, held]]) } };
+}
+
+function tryAssign(wish: LoadBalancer, truth: Truth, now: number): Assignment {
+  const set = truth.site.sets.get(setOf(wish, truth.site) ?? '');
+  if (set === undefined) return { ok: false, refusal: noSet(wish) };
+  const quota = truth.site.clusters.get(wish.cluster)?.spec.quota?.addresses;
+  const request: AssignRequest = {
+    wanted: wish,
+    set: { name: set.name, vipPools: set.spec.vipPools },
+    pools: poolsOf(truth.site),
+    occupied: truth.occupied,
+    quota,
+    now,
+  };
+  return assign(request, truth.book);
+}
+
+function noSet(wish: LoadBalancer): Refusal {
+  const what = wish.cluster === '' ? `load balancer ${wish.name}` : `cluster ${wish.cluster}`;
+  return refusal('SET_UNKNOWN', '', `${what} has no load balancer set: declare it and the LoadBalancerSet it names`);
+}
+
+function waiting(held: HeldLoadBalancer, why: Refusal, truth: Truth): HeldLoadBalancer {
+  // Counts in the message change with every other wish; only another reason is news.
+  const isNews =
+    held.refusal?.reason !== why.reason || !isEqual(truth.loadBalancers.get(held.wish.id)?.wish, held.wish);
+  return {
+    ...held,
+    refusal: isNews ? why : held.refusal,
+    ticket: held.ticket ?? truth.counters.ticket + 1,
+  };
+}
+
+/** Every VipPool as ipam wants it. PURE. */
+export function poolsOf(site: Site) {
+  return [...site.vipPools.values()].map(({ name, spec }) => ({ ...spec, name }));
+}
+
+/** How a freed address rests: as long as its pool says; without a pool or a quarantine it is free at once. PURE. */
+export function restFor(address: Address, site: Site, now: number): { address: Address; until?: number } {
+  const quarantine = poolContaining(poolsOf(site), address)?.quarantineMs ?? 0;
+  return quarantine > 0 ? { address, until: now + quarantine } : { address };
+}

@@ -1,0 +1,40 @@
+import { Draft } from '../draft.ts';
+import type { Decision, HeldLoadBalancer, Truth } from '../truth.ts';
+import { grant } from './grant.ts';
+
+/** Those that wait for an address, oldest first. PURE. */
+export function waitersOf(truth: Pick<Truth, 'loadBalancers'>): readonly HeldLoadBalancer[] {
+  const waiters = [...truth.loadBalancers.values()].filter(({ ticket }) => ticket !== undefined);
+  return waiters.sort((a, b) => a.ticket! - b.ticket!);
+}
+
+/** Gives everybody who waits, oldest first, what can be given now. Part of every change that may have freed an address. PURE. */
+export function serveWaiters(draft: Draft, now: number): void {
+  for (const waiter of waitersOf(draft.truth)) {
+    const outcome = grant(waiter, draft.truth, draft.generation, now);
+    if (outcome.changes !== undefined) draft.take(outcome.changes);
+    if (outcome.visible) draft.bump();
+  }
+}
+
+/** True when the rest of some address has ended and somebody waits: who comes now must not pass those in front. PURE. */
+export function isServingDue(truth: Truth, now: number): boolean {
+  return nextRestEnd(truth) <= now && waitersOf(truth).length > 0;
+}
+
+/** When the next address stops resting; milliseconds since 1970; Infinity: none rests. PURE. */
+export function nextRestEnd(truth: Pick<Truth, 'book'>): number {
+  let next = Number.POSITIVE_INFINITY;
+  for (const { until } of truth.book.rests()) next = Math.min(next, until);
+  return next;
+}
+
+/** The end of rests: forgets them and serves who waited. PURE. */
+export function endRests(truth: Truth, now: number): Decision<void> {
+  const draft = new Draft(truth);
+  if (nextRestEnd(truth) <= now) {
+    draft.take({ wakeAt: now });
+    serveWaiters(draft, now);
+  }
+  return draft.decide(undefined);
+}

@@ -1,1 +1,11 @@
 export * as pb from '#gen';
+export * from './caller.ts';
+export * from './channel.ts';
+export * from './client.ts';
+export * from './definitions.ts';
+export { detailOf, failure, isTransient, RpcFailure, statusOf } from './failure.ts';
+export type { FailureDetail, Origin, StatusName } from './failure.ts';
+export type { Authorise } from './gate.ts';
+export type { HandlerContext, HandlerExtras } from './boundary.ts';
+export * from './server.ts';
+export type { Channel, ChannelCredentials } from '@grpc/grpc-js';

@@ -1,0 +1,54 @@
+import { childOf, parseTraceparent, withTrace, type Logger, type Trace } from '@fairlead/telemetry';
+import { ServerError, Status, type CallContext, type ServerMiddleware } from 'nice-grpc';
+import { parseCaller, type Caller } from './caller.ts';
+import { clip, encodeDetail, FAILURE_TRAILER, failure, RpcFailure } from './failure.ts';
+import { CALLER_KEY } from './gate.ts';
+
+/** What a handler knows of its call besides the request. */
+export interface HandlerExtras {
+  readonly identity: Caller;
+  /** This step of the caller's story; pass it on explicitly, it is nowhere else. */
+  readonly trace: Trace;
+}
+
+/** `signal` aborts when the caller has gone, and for streams when the server stops. */
+export type HandlerContext = CallContext & HandlerExtras;
+
+export interface BoundarySettings {
+  readonly log: Logger;
+  /** Aborted when the server begins to stop. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Around every handler: gives it `identity` and `trace`, and turns what it throws into what the caller may know. A
+ * RpcFailure made here is the answer; anything else is INTERNAL with the trace id, and is logged here, once.
+ */
+export function boundary(settings: BoundarySettings): ServerMiddleware<HandlerExtras> {
+  return async function* aroundHandler(call, context) {
+    const trace = childOf(parseTraceparent(context.metadata.get('traceparent')));
+    const identity = parseCaller(context.metadata.get(CALLER_KEY) ?? '');
+    const signal = call.responseStream ? AbortSignal.any([context.signal, settings.stopping]) : context.signal;
+    try {
+      if (identity === undefined) throw new Error('a call came past the gate without a caller');
+      return yield* call.next(call.request, { ...context, signal, identity, trace });
+    } catch (error) {
+      if (context.signal.aborted) throw error;
+      const answer = toAnswer(error, settings, { trace, method: call.method.path });
+      context.trailer.set(FAILURE_TRAILER, encodeDetail(answer.detail));
+      throw new ServerError(Status[answer.status], clip(answer.detail.message));
+    }
+  };
+}
+
+function toAnswer(
+  error: unknown,
+  { log, stopping }: BoundarySettings,
+  { trace, method }: { trace: Trace; method: string },
+): RpcFailure {
+  if (error instanceof RpcFailure && error.origin === 'local') return error;
+  if (stopping.aborted) return failure('UNAVAILABLE', 'STOPPING', 'the server is stopping: call again');
+  withTrace(log, trace).error({ err: error, method }, 'a call failed unexpectedly');
+  const message = `something went wrong inside: look for ${trace.traceId} in the log of the service`;
+  return failure('INTERNAL', 'INTERNAL', message);
+}

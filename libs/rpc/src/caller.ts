@@ -1,0 +1,26 @@
+import { formatIdentity, identityOfCertificate, parseIdentity, type Identity } from '@fairlead/certs';
+import type { PeerCertificate } from 'node:tls';
+
+/** Who makes a call: somebody with a certificate, the local superuser on the admin socket, or anybody. */
+export type Caller = Identity | { readonly kind: 'admin-socket' } | { readonly kind: 'anonymous' };
+
+/** How a server knows its callers: each by certificate, all as the local superuser (unix socket), or not at all. */
+export type CallerRule = 'certificate' | 'admin-socket' | 'anonymous';
+
+/** One word for a log or an audit line: the URI of an identity, or the kind. */
+export function formatCaller(caller: Caller): string {
+  return caller.kind === 'admin-socket' || caller.kind === 'anonymous' ? caller.kind : formatIdentity(caller);
+}
+
+/** The caller of a text that {@link formatCaller} wrote. */
+export function parseCaller(text: string): Caller | undefined {
+  return text === 'admin-socket' || text === 'anonymous' ? { kind: text } : parseIdentity(text);
+}
+
+/** Who shows this certificate, or why it is nobody (one sentence). TLS has checked its chain, but at an earlier time. */
+export function callerOfCertificate(certificate: PeerCertificate | undefined, now: number): Caller | string {
+  if (certificate === undefined) return 'show a certificate of this site';
+  const expires = Date.parse(certificate.valid_to);
+  if (!(expires > now)) return `the certificate expired at ${certificate.valid_to}: renew it`;
+  return identityOfCertificate(certificate.raw) ?? 'the certificate names nobody of this site';
+}

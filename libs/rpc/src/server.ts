@@ -1,0 +1,135 @@
+import type { Logger } from '@fairlead/telemetry';
+import { ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { createServer, type CompatServiceDefinition, type Server, type ServiceImplementation } from 'nice-grpc';
+import { rm } from 'node:fs/promises';
+import { boundary, type HandlerExtras } from './boundary.ts';
+import type { CallerRule } from './caller.ts';
+import { gate, type Authorise } from './gate.ts';
+import { bindPrivately } from './unix-socket.ts';
+
+/** The handlers of a service: one function per method, with {@link HandlerExtras} in its context. */
+export type Handlers<Service extends CompatServiceDefinition> = ServiceImplementation<Service, HandlerExtras>;
+
+/** A service with its handlers, ready for {@link startServer}. */
+export type ServedService = (server: Server<HandlerExtras>) => void;
+
+/** Joins a service definition and its handlers. */
+export function serve<Service extends CompatServiceDefinition>(
+  definition: Service,
+  handlers: Handlers<Service>,
+): ServedService {
+  return (server) => server.add(definition, handlers);
+}
+
+export interface ServerSettings {
+  /** `HOST:PORT` (IPv6 in brackets, port 0 takes a free one) or `unix:/absolute/path`. */
+  readonly listen: string;
+  /** Required for `HOST:PORT`; a unix socket has none. */
+  readonly credentials?: ServerCredentials;
+  readonly callers: CallerRule;
+  readonly authorise: Authorise;
+  readonly services: readonly ServedService[];
+  readonly log: Logger;
+  readonly limits?: Partial<ServerLimits>;
+  /** Milliseconds since 1970; the system's clock unless given. */
+  readonly now?: () => number;
+}
+
+export interface ServerLimits {
+  readonly maxRequestBytes: number;
+  readonly maxStreamsPerConnection: number;
+  readonly keepaliveMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** After it a connection takes no new calls, so that everybody comes back with a fresh certificate. */
+  readonly maxConnectionAgeMs: number;
+  /** What streams that are open then have left. */
+  readonly maxConnectionAgeGraceMs: number;
+}
+
+export const defaultLimits: ServerLimits = {
+  maxRequestBytes: 4 * 1024 * 1024,
+  maxStreamsPerConnection: 100,
+  keepaliveMs: 10_000,
+  keepaliveTimeoutMs: 5_000,
+  maxConnectionAgeMs: 3_600_000,
+  maxConnectionAgeGraceMs: 30_000,
+};
+
+export interface RunningServer {
+  /** 0 on a unix socket. */
+  readonly port: number;
+  /** Takes no new calls, ends streams, lets the other calls finish for at most `graceMs` (5 s), then cuts them. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/** Rejects when it cannot listen, with a message that names the address. */
+export async function startServer(settings: ServerSettings): Promise<RunningServer> {
+  const stopping = new AbortController();
+  const server = createServer(optionsOf(settings)).use(boundary({ log: settings.log, stopping: stopping.signal }));
+  for (const add of settings.services) add(server);
+  const path = socketPath(settings.listen);
+  const port = await listen(server, settings, path);
+  return {
+    port,
+    async stop(graceMs = 5_000) {
+      stopping.abort();
+      await shutDown(server, graceMs);
+      if (path !== undefined) await rm(path, { force: true });
+    },
+  };
+}
+
+function optionsOf({ callers, authorise, now, log, limits }: ServerSettings): ServerOptions {
+  const { maxRequestBytes, maxStreamsPerConnection, ...times } = { ...defaultLimits, ...limits };
+  const interceptor = gate({
+    callers,
+    authorise,
+    now: now ?? Date.now,
+    onRefused: (refusal) => log.warn(refusal, 'a call was refused'),
+  });
+  return {
+    interceptors: [interceptor],
+    'grpc.max_receive_message_length': maxRequestBytes,
+    'grpc.max_concurrent_streams': maxStreamsPerConnection,
+    'grpc.keepalive_time_ms': times.keepaliveMs,
+    'grpc.keepalive_timeout_ms': times.keepaliveTimeoutMs,
+    'grpc.max_connection_age_ms': times.maxConnectionAgeMs,
+    'grpc.max_connection_age_grace_ms': times.maxConnectionAgeGraceMs,
+    'grpc.so_reuseport': 0,
+    'grpc-node.max_session_memory': 10,
+  };
+}
+
+async function listen(
+  server: Server<HandlerExtras>,
+  { listen, credentials }: ServerSettings,
+  path: string | undefined,
+): Promise<number> {
+  if (path !== undefined) {
+    const insecure = ServerCredentials.createInsecure();
+    await bindPrivately(path, async (temporary) => void (await server.listen(`unix:${temporary}`, insecure)));
+    return 0;
+  }
+  if (credentials === undefined)
+    throw new Error(`listening on ${listen} needs credentials: only a unix socket has none`);
+  try {
+    return await server.listen(listen, credentials);
+  } catch (error) {
+    throw new Error(`cannot listen on ${listen}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function shutDown(server: Server<HandlerExtras>, graceMs: number): Promise<void> {
+  const cut = setTimeout(() => server.forceShutdown(), graceMs);
+  try {
+    await server.shutdown();
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+function socketPath(listen: string): string | undefined {
+  return listen.startsWith('unix:') ? listen.slice('unix:'.length) : undefined;
+}

@@ -227,11 +227,13 @@ describe('asking for a pool', () => {
     expect(moved).toMatchObject({ released: ['10.0.0.2'] });
   });
 
-  test('selectors do not bind what an operator declares with the pool named, and do bind it without', () => {
-    const web = pool('web', '10.0.0.1-10.0.0.3', { namespaceSelector: { team: 'web' } });
+  test('the rules for Services do not bind what an operator declares with the pool named, and do bind it without', () => {
+    const web = pool('web', '10.0.0.1-10.0.0.3', { clusters: ['prod'], namespaceSelector: { team: 'web' } });
     const plain = service('registry', { cluster: '', namespace: '' });
     expect(outcome(assign(request({ ...plain, pool: 'web' }, [web]), new AddressBook()))).toBe('10.0.0.1 of web');
     expect(outcome(assign(request(plain, [web]), new AddressBook()))).toMatch(/^NO_POOL/);
+    const controlPlane = { ...plain, cluster: 'test', pool: 'web' };
+    expect(outcome(assign(request(controlPlane, [web]), new AddressBook()))).toMatch(/only for cluster prod/);
   });
 });
 

@@ -15,15 +15,17 @@ export interface ServingSet {
 
 /**
  * Why this pool is not for this load balancer, as the end of a sentence that starts with the pool; undefined: it may use it.
- * Selectors are about Services: what an operator declared (no namespace) passes them when it names the pool or the address.
+ * `clusters` and selectors are about Services. What an operator declared (no namespace) passes the selectors when it
+ * names the pool or the address, and `clusters` too when it belongs to no cluster.
  */
 export function whyNotAllowed(pool: Pool, wanted: Wanted, set: ServingSet): string | undefined {
   if (!set.vipPools.includes(pool.name)) return `is not among the vipPools of load balancer set ${set.name}`;
-  if (pool.clusters.length > 0 && !pool.clusters.includes(wanted.cluster)) {
+  const isDeclared = wanted.namespace === '' && (wanted.pool !== undefined || wanted.wantedAddresses.length > 0);
+  const boundToClusters = wanted.cluster !== '' || !isDeclared;
+  if (boundToClusters && pool.clusters.length > 0 && !pool.clusters.includes(wanted.cluster)) {
     return `is only for ${list('cluster', pool.clusters)}`;
   }
-  const askedFor = wanted.pool !== undefined || wanted.wantedAddresses.length > 0;
-  if (wanted.namespace === '' && askedFor) return undefined;
+  if (isDeclared) return undefined;
   if (!matches(pool.namespaceSelector, wanted.namespaceLabels)) {
     return `is only for namespaces labelled ${labelText(pool.namespaceSelector)}`;
   }

@@ -73,6 +73,12 @@ export function specialUse(address: Address): string | undefined {
   return row?.[1];
 }
 
+/** The same for a range: why some part of it can never be a backend, a VIP or a machine. */
+export function specialUseWithin(range: AddressRange): string | undefined {
+  const row = SPECIAL.find(([special]) => rangesOverlap(special, range));
+  return row === undefined ? undefined : `includes ${formatRange(row[0])}, which ${row[1]}`;
+}
+
 /** First to last, both included. */
 export interface AddressRange {
   readonly family: AddressFamily;

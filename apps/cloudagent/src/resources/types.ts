@@ -28,6 +28,24 @@ interface Declared<Kind extends string, Spec> {
   readonly labels: Labels;
   readonly declaredIn: string;
   readonly spec: Spec;
+  /** As its author wrote it: what is stored, shown, and compared to know whether anything changed. */
+  readonly document: ResourceDocument;
+}
+
+export const API_VERSION = 'fairlead.dev/v1';
+
+/** A resource as plain data. Only `parse` judges whether it makes sense. */
+export interface ResourceDocument {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: ResourceKind;
+  readonly metadata: { readonly name: string; readonly labels?: Labels; readonly annotations?: Labels };
+  readonly spec: JsonObject;
+}
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+
+export interface JsonObject {
+  readonly [field: string]: Json;
 }
 
 export type NetworkResource = Declared<
@@ -61,8 +79,8 @@ export type LoadBalancerSetResource = Declared<
     readonly advertIntervalMs: number;
     readonly addressing: 'main-link';
     readonly provisioner: 'manual';
-    /** As written; kept for provisioners. */
-    readonly size?: unknown;
+    /** For provisioners. A manual one does nothing with it. */
+    readonly size?: { readonly cpus: number; readonly memoryBytes: number };
   }
 >;
 

@@ -1,0 +1,80 @@
+import type { Labels, LoadBalancer } from '@fairlead/model';
+import * as z from 'zod';
+import type { LoadBalancerResource } from '../types.ts';
+import { backendAddress, choice, name, notServedYet, port, servedAddress, unique } from './fields.ts';
+
+const staticPort = z.strictObject({
+  name: name.optional(),
+  port,
+  targetPort: port.optional(),
+  protocol: choice(['TCP'], ['UDP', 'SCTP']).default('TCP'),
+});
+
+const backend = z.strictObject({ name, address: backendAddress });
+
+/** A load balancer for something outside Kubernetes. */
+export const loadBalancerSpec = z
+  .strictObject({
+    loadBalancerSet: name,
+    vipPool: name.optional(),
+    address: servedAddress.optional(),
+    ports: unique(staticPort, ({ port, protocol }) => `${port}/${protocol}`)
+      .min(1)
+      .max(128),
+    backends: unique(backend, ({ name }) => `backend ${name}`)
+      .min(1)
+      .max(1_000),
+    loadDistribution: notServedYet('loadDistribution', 'remove it, connections are spread round robin'),
+    loadBalancerSourceRanges: notServedYet('loadBalancerSourceRanges', 'remove it and filter elsewhere'),
+    sessionAffinity: notServedYet('sessionAffinity', 'remove it'),
+  })
+  .superRefine(({ ports, backends }, context) => {
+    for (const [index, { name }] of ports.entries()) {
+      const where = { code: 'custom' as const, path: ['ports', index] };
+      if (name === undefined && ports.length > 1) {
+        context.addIssue({ ...where, message: 'with several ports, each one needs a name' });
+      } else if (name !== undefined && ports.findIndex((other) => other.name === name) < index) {
+        context.addIssue({ ...where, message: `another port is called ${name} already: rename one` });
+      }
+    }
+    for (const [index, { address }] of backends.entries()) {
+      if (backends.findIndex((other) => other.address === address) === index) continue;
+      const message = `${address} is a backend already: remove one of the two`;
+      context.addIssue({ code: 'custom', path: ['backends', index, 'address'], message });
+    }
+  });
+
+/** What to serve for it. */
+export function staticLoadBalancer(
+  { name, labels }: { readonly name: string; readonly labels: Labels },
+  spec: z.output<typeof loadBalancerSpec>,
+): LoadBalancerResource['spec'] {
+  const { loadBalancerSet, vipPool, address } = spec;
+  const loadBalancer: LoadBalancer = {
+    id: `static/${name}`,
+    cluster: '',
+    namespace: '',
+    name,
+    wantedAddresses: address === undefined ? [] : [address],
+    ...(vipPool === undefined ? {} : { pool: vipPool }),
+    families: ['ipv4'],
+    ports: spec.ports.map(({ name = '', protocol, port, targetPort }) => ({
+      name,
+      protocol,
+      port,
+      target: {
+        kind: 'endpoints',
+        endpoints: spec.backends.map((backend) => ({ ...backend, port: targetPort ?? port, draining: false })),
+      },
+      check: { kind: 'tcp' },
+    })),
+    labels,
+    namespaceLabels: {},
+  };
+  return {
+    loadBalancerSet,
+    ...(vipPool === undefined ? {} : { vipPool }),
+    ...(address === undefined ? {} : { address }),
+    loadBalancer,
+  };
+}

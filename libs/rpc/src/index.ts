@@ -9,3 +9,5 @@ export type { Authorise } from './gate.ts';
 export type { HandlerContext, HandlerExtras } from './boundary.ts';
 export * from './server.ts';
 export type { Channel, ChannelCredentials } from '@grpc/grpc-js';
+export * from './identity-client.ts';
+export * from './identity-renewal.ts';

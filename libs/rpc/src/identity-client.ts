@@ -1,0 +1,127 @@
+import {
+  anonymousChannelCredentials,
+  certificatesToPem,
+  decodeJoinToken,
+  factsOfMaterial,
+  formatIdentity,
+  keyPairOfPem,
+  certificatesOfPem,
+  makeKeyPair,
+  privateKeyToPem,
+  publicKeyToDer,
+  sameIdentity,
+  signProof,
+  tryMaterial,
+  writeEnrolment,
+  type EnrolledIdentity,
+  type Enrolment,
+  type KeyPair,
+  type Material,
+} from '@fairlead/certs';
+import { openChannel } from './channel.ts';
+import { createClient, type RpcClient } from './client.ts';
+import { IdentityService } from './definitions.ts';
+import { isTransient, RpcFailure } from './failure.ts';
+
+/** A certificate in hand, or why there will be none however often one asks: one sentence that says what to do. */
+export type Enrolled = { readonly enrolment: Enrolment } | { readonly refused: string };
+
+/**
+ * Turns a join token into a first certificate and keeps it in the PKI directory, replacing what was there. The key is
+ * made here and stays here; the server is verified by the root in the token. Throws when the other side cannot be
+ * reached or the directory not written: the token is then still good in the first case, and used up in the second.
+ */
+export async function enrol(tokenText: string, pkiDirectory: string): Promise<Enrolled> {
+  const decoded = decodeJoinToken(tokenText);
+  if ('refused' in decoded) return decoded;
+  const { site, kind, name, join, control, rootCertificate } = decoded.token;
+  const identity: EnrolledIdentity = { kind, site, name };
+  const roots = certificatesToPem([rootCertificate]);
+  return await refusedOr(async () => {
+    const material = await ask({ join, roots, identity }, async (client, keys) => {
+      const { nonce } = await client.challenge({});
+      const publicKey = publicKeyToDer(keys.publicKey);
+      const signature = signProof('enrol', keys.privateKey, nonce, publicKey);
+      return (await client.enrol({ token: tokenText.trim(), nonce, publicKey, signature })).issued;
+    });
+    const enrolment = { identity, material, join, control };
+    await writeEnrolment(pkiDirectory, enrolment);
+    return { enrolment };
+  });
+}
+
+/**
+ * The next certificate for an enrolment, with a new key, tried in a handshake; not yet kept anywhere. Also for one
+ * whose certificate is past its end: the cloudagent decides. Throws when the other side cannot be reached.
+ */
+export async function renew(enrolment: Enrolment): Promise<Enrolled> {
+  const { identity, join, material: old } = enrolment;
+  return await refusedOr(async () => {
+    const material = await ask({ join, roots: old.roots, identity }, async (client, keys) => {
+      const { nonce } = await client.challenge({});
+      const publicKey = publicKeyToDer(keys.publicKey);
+      const { issued } = await client.renew({
+        chain: certificatesOfPem(old.certificateChain),
+        nonce,
+        publicKey,
+        newKeySignature: signProof('renew', keys.privateKey, nonce, publicKey),
+        oldKeySignature: signProof('renew', keyPairOfPem(old.privateKey).privateKey, nonce, publicKey),
+      });
+      return issued;
+    });
+    await tryMaterial(material);
+    return { enrolment: { ...enrolment, material } };
+  });
+}
+
+interface JoinPort {
+  readonly join: string;
+  /** PEM. */
+  readonly roots: string;
+  /** Who asks. */
+  readonly identity: EnrolledIdentity;
+}
+
+interface IssuedMessage {
+  readonly chain?: Uint8Array[] | null;
+  readonly roots?: Uint8Array[] | null;
+}
+
+type Asking = (client: RpcClient<typeof IdentityService>, keys: KeyPair) => Promise<IssuedMessage | null | undefined>;
+
+/** Asks for a certificate over a verified connection and takes it only when it is the one asked for. */
+async function ask({ join, roots, identity }: JoinPort, asking: Asking): Promise<Material> {
+  const cloudagent = { kind: 'cloudagent', site: identity.site } as const;
+  const credentials = anonymousChannelCredentials({ current: () => ({ roots }) }, cloudagent);
+  const channel = openChannel(join, credentials);
+  try {
+    const keys = await makeKeyPair();
+    const issued = await asking(createClient(IdentityService, channel), keys);
+    const material = {
+      privateKey: privateKeyToPem(keys.privateKey),
+      certificateChain: certificatesToPem(issued?.chain ?? []),
+      roots: certificatesToPem(issued?.roots ?? []),
+    };
+    const got = factsOfMaterial(material).identity;
+    if (!sameIdentity(got, identity)) {
+      throw new Error(`the certificate that came is of ${formatIdentity(got)}, not of ${formatIdentity(identity)}`);
+    }
+    return material;
+  } finally {
+    channel.close();
+  }
+}
+
+/** A refusal of the cloudagent as data; whatever may go better next time is thrown. */
+async function refusedOr(attempt: () => Promise<Enrolled>): Promise<Enrolled> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (error instanceof RpcFailure && definite.has(error.status) && !isTransient(error)) {
+      return { refused: error.detail.message };
+    }
+    throw error;
+  }
+}
+
+const definite = new Set<string>(['PERMISSION_DENIED', 'UNAUTHENTICATED', 'INVALID_ARGUMENT', 'FAILED_PRECONDITION']);

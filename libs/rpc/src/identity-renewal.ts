@@ -1,0 +1,172 @@
+import {
+  enrolmentVersion,
+  factsOfMaterial,
+  formatIdentity,
+  materialSource,
+  nextAttempt,
+  readEnrolment,
+  renewAt,
+  sameIdentity,
+  writeEnrolment,
+  type Enrolment,
+  type MaterialFacts,
+  type MaterialSource,
+  type RenewalHistory,
+  type ReplaceableMaterial,
+} from '@fairlead/certs';
+import type { Logger } from '@fairlead/telemetry';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { renew } from './identity-client.ts';
+
+/** An enrolment that stays valid while the process runs. */
+export interface LiveEnrolment {
+  readonly enrolment: Pick<Enrolment, 'identity' | 'join' | 'control'>;
+  /** For `serverCredentials` and `channelCredentials`: always the newest certificate. */
+  readonly source: MaterialSource;
+  /** When the current certificate ends, milliseconds since 1970. For metrics. */
+  expires(): number;
+  /** Stops renewing. */
+  stop(): Promise<void>;
+}
+
+export interface RenewalSettings {
+  readonly pkiDirectory: string;
+  /** As `readEnrolment` or `enrol` gave it. */
+  readonly enrolment: Enrolment;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** 0 ≤ random < 1. */
+  readonly random?: () => number;
+}
+
+const noFailures: RenewalHistory = { failures: 0, lastFailure: 0 };
+
+/** A clock may jump and a machine may sleep, so the time is looked at this often at least. */
+const longestSleep = 30_000;
+
+/**
+ * Renews the certificate between 60 % and 70 % of its life, again and again, with pauses after failures; also takes up
+ * what somebody else (a new `join`) puts into the directory. Open connections are not touched. A certificate that could
+ * not be written to disk is used all the same.
+ */
+export function keepRenewed(settings: RenewalSettings): LiveEnrolment {
+  const stopping = new AbortController();
+  const renewal = new Renewal(settings);
+  const running = renewal.run(stopping.signal);
+  return {
+    enrolment: settings.enrolment,
+    source: renewal.source,
+    expires: () => renewal.facts.notAfter,
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/**
+ * The enrolment of the directory, renewed first when it is due: for programs that run for a moment, such as a command
+ * line. Undefined when nobody has enrolled there. One that cannot be renewed now is given as it is, while it lasts.
+ */
+export async function openEnrolment(
+  pkiDirectory: string,
+  now = Date.now(),
+  random = Math.random(),
+): Promise<Enrolment | undefined> {
+  const held = await readEnrolment(pkiDirectory);
+  if (held === undefined) return undefined;
+  const facts = factsOfMaterial(held.material);
+  if (now < renewAt(facts, random)) return held;
+  try {
+    const next = await renew(held);
+    if ('refused' in next) throw new Error(next.refused);
+    await writeEnrolment(pkiDirectory, next.enrolment);
+    return next.enrolment;
+  } catch (error) {
+    if (now < facts.notAfter) return held;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`the certificate of ${formatIdentity(facts.identity)} is past its end and not renewed: ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+class Renewal {
+  readonly source: ReplaceableMaterial;
+  facts: MaterialFacts;
+  readonly #settings: RenewalSettings;
+  readonly #now: () => number;
+  readonly #random: () => number;
+  #enrolment: Enrolment;
+  #history: RenewalHistory = noFailures;
+  /** Drawn once per certificate and per failure. */
+  #draw: number;
+  #version: string | undefined;
+
+  constructor(settings: RenewalSettings) {
+    this.#settings = settings;
+    this.#now = settings.now ?? Date.now;
+    this.#random = settings.random ?? Math.random;
+    this.#enrolment = settings.enrolment;
+    this.#draw = this.#random();
+    this.source = materialSource(settings.enrolment.material);
+    this.facts = factsOfMaterial(settings.enrolment.material);
+  }
+
+  async run(stopping: AbortSignal): Promise<void> {
+    this.#version = await enrolmentVersion(this.#settings.pkiDirectory).catch(() => undefined);
+    while (!stopping.aborted) {
+      const due = nextAttempt(this.facts, this.#history, this.#draw);
+      const pause = Math.min(Math.max(due - this.#now(), 0), longestSleep);
+      await sleep(pause, undefined, { signal: stopping, ref: false }).catch(() => {});
+      if (stopping.aborted) return;
+      try {
+        await this.#takeUpNewFiles();
+        if (this.#now() >= nextAttempt(this.facts, this.#history, this.#draw)) await this.#renew();
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+  }
+
+  async #takeUpNewFiles(): Promise<void> {
+    const version = await enrolmentVersion(this.#settings.pkiDirectory);
+    if (version === this.#version) return;
+    // Noted first: files that cannot be used are complained of once, and do not stand in the way of a renewal.
+    this.#version = version;
+    const found = await readEnrolment(this.#settings.pkiDirectory);
+    if (found === undefined || !sameIdentity(found.identity, this.#enrolment.identity)) return;
+    this.#use(found, 'certificate taken up from the directory');
+    this.#history = noFailures;
+  }
+
+  async #renew(): Promise<void> {
+    const next = await renew(this.#enrolment);
+    if ('refused' in next) throw new Error(next.refused);
+    const written = await writeEnrolment(this.#settings.pkiDirectory, next.enrolment).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    this.#version = await enrolmentVersion(this.#settings.pkiDirectory);
+    this.#use(next.enrolment, 'certificate renewed');
+    if (written !== undefined)
+      throw new Error('the new certificate is in use, but not on disk', { cause: written.error });
+  }
+
+  #use(enrolment: Enrolment, message: string): void {
+    this.source.replace(enrolment.material);
+    this.#enrolment = enrolment;
+    this.facts = factsOfMaterial(enrolment.material);
+    this.#draw = this.#random();
+    const { serial, notAfter } = this.facts;
+    this.#settings.log.info({ serial, expires: new Date(notAfter).toISOString() }, message);
+  }
+
+  #failed(error: unknown): void {
+    this.#history = { failures: this.#history.failures + 1, lastFailure: this.#now() };
+    this.#draw = this.#random();
+    const expires = new Date(this.facts.notAfter).toISOString();
+    this.#settings.log.warn({ err: error, failures: this.#history.failures, expires }, 'certificate not renewed yet');
+  }
+}

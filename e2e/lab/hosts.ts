@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { must, run, sleep } from './command.ts';
 import { diskOf, type HostSpec } from './protocol.ts';
 
@@ -49,7 +49,7 @@ class NetworkOfHosts implements Hosts {
       throw new Error(`${JSON.stringify(spec.name)} is no name for a host: small letters, digits and "-", 63 at most`);
     }
     if (this.all.has(spec.name)) throw new Error(`there is a host ${spec.name} already`);
-    for (const directory of ['etc', 'var/log', 'var/lib', `run/lab/${spec.name}`, 'tmp']) {
+    for (const directory of ['etc', 'var/log', 'var/lib']) {
       mkdirSync(`${diskOf(spec.name)}/${directory}`, { recursive: true });
     }
     this.all.set(spec.name, { spec, pid: undefined, cut: false });
@@ -70,6 +70,9 @@ class NetworkOfHosts implements Hosts {
   async boot(name: string): Promise<void> {
     const host = this.#get(name);
     if (host.pid !== undefined) throw new Error(`${name} is up already`);
+    // As on a machine, /run starts empty.
+    rmSync(`${diskOf(name)}/run`, { recursive: true, force: true });
+    mkdirSync(`${diskOf(name)}/run/lab/${name}`, { recursive: true });
     const pid = await startKeeper(name);
     try {
       await this.#connect(host.spec, pid);
@@ -148,20 +151,30 @@ class NetworkOfHosts implements Hosts {
     } else if (behind === undefined) {
       throw new Error(`${spec.name} cannot be behind ${spec.behind}, which is down`);
     } else {
-      await must([...into(behind), 'ip', '-batch', '-'], ip([`link add ${link} type veth peer name eth0 netns ${pid}`]));
+      await must(
+        [...into(behind), 'ip', '-batch', '-'],
+        ip([`link add ${link} type veth peer name eth0 netns ${pid}`]),
+      );
     }
     await must([...into(pid), 'sh', '-c', sysctlScript(spec.sysctls ?? {})]);
-    if (behind !== undefined) {
-      const script = `echo 1 >/proc/sys/net/ipv4/conf/${link}/proxy_arp; ip link set ${link} up; ip route add ${address} dev ${link}`;
-      await must([...into(behind), 'sh', '-ec', script]);
-    }
-    // 169.254.1.1 stands for "the other end": with proxy ARP it needs no address there.
     const own =
       behind === undefined
         ? [`address add ${spec.address} dev eth0`]
-        : [`address add ${address}/32 dev eth0`, 'route add 169.254.1.1 dev eth0', 'route add default via 169.254.1.1'];
+        : [
+            `address add ${address}/32 dev eth0`,
+            'route add 169.254.1.1 dev eth0',
+            `neighbor add 169.254.1.1 lladdr ${await routeBehind(behind, link, address)} dev eth0 nud permanent`,
+            'route add default via 169.254.1.1',
+          ];
     await must([...into(pid), 'ip', '-batch', '-'], ip(['link set eth0 up', ...own, ...routes]));
   }
+}
+
+/** Routes `address` to the link and returns the link's own MAC: 169.254.1.1 stands for it, so that it needs no address. */
+async function routeBehind(pid: number, link: string, address: string): Promise<string> {
+  const script = `ip link set ${link} up; ip route add ${address} dev ${link}; ip -o link show ${link}`;
+  const shown = await must([...into(pid), 'sh', '-ec', script]);
+  return /link\/ether (\S+)/.exec(shown)![1]!;
 }
 
 /** Interface names have 15 characters. Long names keep their end, where they differ, and a number against collisions. */

@@ -16,9 +16,9 @@ export interface KubeObject {
   };
 }
 
-interface WatchEvent<T> {
+interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
-  readonly object: T;
+  readonly object: KubeObject;
 }
 
 /** What the stand-ins for kubelet and scheduler need of the API: JSON over HTTPS with a token, and watches that never give up. */
@@ -35,10 +35,13 @@ export class ApiClient {
 
   /** Throws an error with `status` when the server refuses. */
   call<T>(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<T> {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    // Node adds no length to the body of a DELETE, and the server would take it for the next request.
+    const headers = { ...this.#headers(contentType), 'content-length': Buffer.byteLength(text) };
     return new Promise((resolve, reject) => {
       const asked = request(
         new URL(path, this.#server),
-        { method, agent: this.#agent, timeout: 10_000, headers: this.#headers(contentType) },
+        { method, agent: this.#agent, timeout: 10_000, headers },
         (response) => {
           const parts: string[] = [];
           response.setEncoding('utf8').on('data', (part: string) => parts.push(part));
@@ -54,7 +57,7 @@ export class ApiClient {
       );
       asked.on('timeout', () => asked.destroy(new Error(`${method} ${path}: no answer in 10 s`)));
       asked.on('error', reject);
-      asked.end(body === undefined ? undefined : JSON.stringify(body));
+      asked.end(text);
     });
   }
 
@@ -75,7 +78,7 @@ export class ApiClient {
       try {
         const list = await this.call<{ items: T[]; metadata: { resourceVersion: string } }>('GET', path);
         onList(list.items);
-        await this.#watch<T>(path, list.metadata.resourceVersion, onEvent);
+        await this.#watch(path, list.metadata.resourceVersion, (type, object) => onEvent(type, object as T));
       } catch (error) {
         console.error(`${path}: ${(error as Error).message}`);
       }
@@ -83,10 +86,10 @@ export class ApiClient {
     }
   }
 
-  #watch<T extends KubeObject>(
+  #watch(
     path: string,
     from: string,
-    onEvent: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T) => void,
+    onEvent: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject) => void,
   ): Promise<void> {
     const url = new URL(path, this.#server);
     url.searchParams.set('watch', 'true');
@@ -97,7 +100,7 @@ export class ApiClient {
         response.setEncoding('utf8').on(
           'data',
           lineSplitter((line) => {
-            const { type, object } = JSON.parse(line) as WatchEvent<T>;
+            const { type, object } = JSON.parse(line) as WatchEvent;
             if (type === 'ERROR') asked.destroy(new Error(line.slice(0, 300)));
             else if (type !== 'BOOKMARK') onEvent(type, object);
           }),

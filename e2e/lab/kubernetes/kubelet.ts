@@ -100,7 +100,7 @@ function take(lab: Connection, pod: Pod, livingHosts: ReadonlyMap<string, string
 function drop(uid: string): void {
   const runner = runners.get(uid);
   // Its address is free again only when its host is gone.
-  runner?.remove().finally(() => runners.delete(uid));
+  void runner?.remove().finally(() => runners.delete(uid));
 }
 
 async function followPods(lab: Connection): Promise<never> {

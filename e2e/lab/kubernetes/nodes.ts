@@ -44,8 +44,11 @@ export async function startNodes(machines: Machines, plane: ControlPlane, option
         argv: [
           ...program('kubelet.ts'),
           ...accessOf(plane, node.host),
-          ...['--node', node.host, '--address', node.address, '--pod-prefix', node.podPrefix],
-          ...['--control-socket', `${machines.directory}/control.sock`, '--echo', options.echo],
+          `--node=${node.host}`,
+          `--address=${node.address}`,
+          `--pod-prefix=${node.podPrefix}`,
+          `--control-socket=${machines.directory}/control.sock`,
+          `--echo=${options.echo}`,
         ],
       });
       await startProxy(machines, plane, node, options);

@@ -1,0 +1,101 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Kubernetes, Lab } from '../lab.ts';
+import { ADMIN_SOCKET, pkiDirectory } from '../site/apps.ts';
+import type { Assembly } from '../site/assemble.ts';
+import { ensureKubernetes } from './binaries.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { startNodes } from './nodes.ts';
+
+export interface KubernetesOptions {
+  /** nftables unless given. */
+  readonly proxyMode?: 'nftables' | 'iptables';
+  /** Replicas of our controller, 1 unless given; named controller-1 and so on. */
+  readonly controllers?: number;
+}
+
+const CONTROLLER_USER = 'system:serviceaccount:fairlead-system:fairlead-controller';
+const NAMESPACE = 'fairlead-system';
+const METRICS_PORT = 7440;
+
+/** For `startLab({ kubernetes })`: a real control plane and real kube-proxies on the site's hosts, and our controller. */
+export function kubernetes(options: KubernetesOptions = {}): (lab: Lab, assembly: Assembly) => Promise<Kubernetes> {
+  return async (lab, assembly) => {
+    const { site, onProgress, programs } = assembly;
+    const { bin } = await ensureKubernetes();
+    onProgress('starting etcd, kube-apiserver and kube-controller-manager');
+    const plane = await startControlPlane(lab, {
+      host: site.control.name,
+      address: site.control.address,
+      serviceCidr: site.cluster.serviceCidr,
+      podCidr: site.cluster.podCidr,
+      bin,
+    });
+    onProgress(`starting kubelet and kube-proxy on ${site.nodes.map(({ name }) => name).join(', ')}`);
+    await startNodes(lab, plane, {
+      nodes: site.nodes.map(({ name, address, podCidr }) => ({
+        host: name,
+        address,
+        podPrefix: podCidr.split('.').slice(0, 3).join('.'),
+      })),
+      controlHost: site.control.name,
+      podCidr: site.cluster.podCidr,
+      proxyMode: options.proxyMode ?? 'nftables',
+      bin,
+      echo: programs.echo,
+    });
+    const kubeconfig = join(lab.directory, 'kubeconfig');
+    writeFileSync(kubeconfig, plane.kubeconfig('admin', `https://127.0.0.1:${lab.ports['kubernetes']}`), {
+      mode: 0o600,
+    });
+    onProgress('starting the controller');
+    await startControllers({ lab, assembly, plane, bin }, options.controllers ?? 1);
+    return { kubeconfig, bin };
+  };
+}
+
+interface Parts {
+  readonly lab: Lab;
+  readonly assembly: Assembly;
+  readonly plane: ControlPlane;
+  readonly bin: string;
+}
+
+async function startControllers(parts: Parts, count: number): Promise<void> {
+  const { lab, assembly, plane, bin } = parts;
+  const host = assembly.site.control.name;
+  const manifest = readFileSync(resolve(import.meta.dirname, '../../../apps/controller/rbac.yaml'), 'utf8');
+  const kubectl = [`${bin}/kubectl`, `--kubeconfig=/run/lab/${host}/etc/kubernetes/admin.kubeconfig`];
+  await lab.must(host, [...kubectl, 'apply', '-f', '-'], { stdin: manifest });
+  await lab.writeFile(host, '/etc/fairlead/controller.kubeconfig', plane.kubeconfig(CONTROLLER_USER), 0o600);
+  await Promise.all(Array.from({ length: count }, (_, index) => startController(parts, index)));
+}
+
+async function startController({ lab, assembly }: Parts, index: number): Promise<void> {
+  const { site, apps } = assembly;
+  const host = site.control.name;
+  const name = `controller-${index + 1}`;
+  const admin = [process.execPath, apps.fairlead, '--socket', ADMIN_SOCKET];
+  const token = await lab.must(site.cloudagent.name, [...admin, 'tokens', 'create', 'controller', site.cluster.name]);
+  const tokenFile = `/etc/fairlead/${name}.token`;
+  await lab.writeFile(host, tokenFile, token, 0o600);
+  const metrics = `${site.control.address}:${METRICS_PORT + index}`;
+  await lab.run({
+    host,
+    name,
+    argv: [
+      process.execPath,
+      apps.controller,
+      `--cluster=${site.cluster.name}`,
+      `--pki-dir=${pkiDirectory(host)}-${index + 1}`,
+      `--join-token-file=/run/lab/${host}${tokenFile}`,
+      `--kubeconfig=/run/lab/${host}/etc/fairlead/controller.kubeconfig`,
+      '--default-class',
+      `--lease-namespace=${NAMESPACE}`,
+      `--identity=${name}`,
+      `--metrics-listen=${metrics}`,
+    ],
+    restart: false,
+    ready: { kind: 'http', url: `http://${metrics}/healthz` },
+  });
+}

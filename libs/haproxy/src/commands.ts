@@ -1,0 +1,76 @@
+import { type Server, serverParameters } from './server-line.ts';
+import type { NodeCheckTarget } from './render.ts';
+
+/** A run-time command with the replies that mean success. */
+export interface Command {
+  readonly text: string;
+  /** How the reply must read; anything else is a failure. */
+  readonly success: RegExp;
+  /** Replies that mean "not yet": the same command may succeed later. */
+  readonly later?: RegExp;
+}
+
+const SILENT = /^$/;
+
+/** Makes a server, alive until a check says otherwise, and lets connections in. */
+export function addServer(backend: string, server: Server): readonly Command[] {
+  const name = `${backend}/${server.name}`;
+  const add = { text: `add server ${name} ${serverParameters(server)}`, success: /^New server registered\.$/ };
+  const enable = { text: `enable server ${name}`, success: SILENT };
+  const checked = server.check.kind === 'tcp' || server.check.kind === 'http';
+  return checked ? [add, { text: `enable health ${name}`, success: SILENT }, enable] : [add, enable];
+}
+
+/** No new connections; those it has go on. */
+export function drainServer(backend: string, server: string): readonly Command[] {
+  return [{ text: `disable server ${backend}/${server}`, success: SILENT }];
+}
+
+export function resumeServer(backend: string, server: string): readonly Command[] {
+  return [{ text: `enable server ${backend}/${server}`, success: SILENT }];
+}
+
+/** Takes a drained server away once nobody is connected to it; `force` ends the connections it still has. */
+export function deleteServer(backend: string, server: string, force: boolean): readonly Command[] {
+  const name = `${backend}/${server}`;
+  const remove = {
+    text: `del server ${name}`,
+    success: /^(Server deleted\.|No such server\.)$/,
+    later: /still has connections|cannot be removed at runtime|idle connections/i,
+  };
+  if (!force) return [remove];
+  return [{ text: `shutdown sessions server ${name}`, success: SILENT }, remove];
+}
+
+/** Points a free node check at a target and starts it. */
+export function useNodeCheck(backend: string, server: string, target: NodeCheckTarget): readonly Command[] {
+  const name = `${backend}/${server}`;
+  return [
+    {
+      text: `set server ${name} addr ${target.address} port ${target.port}`,
+      success: /^(IP changed|no need to change the addr)/,
+    },
+    { text: `enable server ${name}`, success: SILENT },
+    { text: `enable health ${name}`, success: SILENT },
+  ];
+}
+
+/** Stops a node check that nobody tracks any more. */
+export function freeNodeCheck(backend: string, server: string): readonly Command[] {
+  return [{ text: `disable server ${backend}/${server}`, success: SILENT }];
+}
+
+/** Sends new connections of a key to a backend; the key must not be in the map. */
+export function addService(mapFile: string, key: string, backend: string): readonly Command[] {
+  return [{ text: `add map ${mapFile} ${key} ${backend}`, success: SILENT }];
+}
+
+/** As `addService`, for a key that is in the map. */
+export function moveService(mapFile: string, key: string, backend: string): readonly Command[] {
+  return [{ text: `set map ${mapFile} ${key} ${backend}`, success: SILENT }];
+}
+
+/** New connections of the key are closed at once from now on. */
+export function removeService(mapFile: string, key: string): readonly Command[] {
+  return [{ text: `del map ${mapFile} ${key}`, success: /^(|Key not found\.)$/ }];
+}

@@ -1,0 +1,65 @@
+import type { Address } from '@fairlead/model';
+import { hash32 } from './hash.ts';
+
+/** The path that kube-proxy answers health checks at, for nodes and for Services of policy Local. */
+export const HEALTHZ_PATH = '/healthz';
+
+/**
+ * What HAProxy fixes for a backend when it starts. `plain`: checks, if any, are each server's own or another's.
+ * Otherwise the backend asks its servers by `GET path`.
+ */
+export type Profile = { readonly kind: 'plain' } | { readonly kind: 'http'; readonly path: string };
+
+export const PLAIN: Profile = { kind: 'plain' };
+
+/** Short, unique for the profile, safe in a name. */
+export function profileName(profile: Profile): string {
+  if (profile.kind === 'plain') return 'plain';
+  if (profile.path === HEALTHZ_PATH) return 'healthz';
+  return `http${hash32(profile.path).toString(16).padStart(8, '0')}`;
+}
+
+/** The backend's name in haproxy.cfg: `backend_192.168.0.157_80`. */
+export function backendName(vip: Address, port: number): string {
+  return `backend_${vip}_${port}`;
+}
+
+/** The frontend's name in the log: `frontend_192.168.0.157_80`. */
+export function frontendName(vip: Address, port: number): string {
+  return `frontend_${vip}_${port}`;
+}
+
+/** The key of the service map: `192.168.0.157|80`. */
+export function mapKey(vip: Address, port: number): string {
+  return `${vip}|${port}`;
+}
+
+/** An empty backend, declared before anybody needs it. */
+export function slotName(profile: Profile, index: number): string {
+  return `slot_${profileName(profile)}_${index}`;
+}
+
+/** Profile name and number of a slot, or undefined when the backend is not one. */
+export function parseSlotName(backend: string): { readonly profile: string; readonly index: number } | undefined {
+  const match = /^slot_([a-z0-9]+)_(\d+)$/.exec(backend);
+  return match ? { profile: match[1]!, index: Number(match[2]) } : undefined;
+}
+
+const INDEX_BITS = 17;
+
+/** HAProxy's numeric id of a named backend: says its profile, so that a running worker can be asked for it. */
+export function backendId(profile: Profile, index: number): number {
+  return (profileCode(profileName(profile)) << INDEX_BITS) | index;
+}
+
+/** Whether a backend with this id was declared with this profile. */
+export function backendIdHasProfile(id: number, profile: Profile): boolean {
+  return id >> INDEX_BITS === profileCode(profileName(profile));
+}
+
+// 1..16383, so that ids stay positive 31-bit numbers.
+function profileCode(name: string): number {
+  if (name === 'plain') return 1;
+  if (name === 'healthz') return 2;
+  return 3 + (hash32(name) % 16_381);
+}

@@ -1,0 +1,213 @@
+import type { Address, AddressFamily } from '@fairlead/model';
+import { formatEndpoint } from '@fairlead/model';
+import { backendId, backendName, frontendName, HEALTHZ_PATH, mapKey, type Profile, slotName } from './names.ts';
+import { type Server, serverParameters } from './server-line.ts';
+
+/** All that haproxy.cfg and its map say. */
+export interface HaproxyConfig {
+  /** Unix socket of the run-time API. */
+  readonly statsSocket: string;
+  readonly mapFile: string;
+  /** Port on loopback that caught connections are sent to. */
+  readonly catchPort: number;
+  readonly families: readonly AddressFamily[];
+  readonly nodeChecks: readonly NodeCheckBackend[];
+  readonly backends: readonly NamedBackend[];
+  readonly slots: readonly SlotStock[];
+}
+
+/** Checks that many servers share by `track`: slots with a number each, some in use. */
+export interface NodeCheckBackend {
+  readonly kind: NodeCheckBackendKind;
+  /** How many slots there are, numbered from 0. */
+  readonly size: number;
+  readonly inUse: ReadonlyMap<number, NodeCheckTarget>;
+}
+
+/** `healthz`: HTTP GET /healthz. `tcp`: a connection. */
+export type NodeCheckBackendKind = 'healthz' | 'tcp';
+
+export interface NodeCheckTarget {
+  readonly address: Address;
+  readonly port: number;
+}
+
+export interface NamedBackend {
+  readonly vip: Address;
+  readonly port: number;
+  readonly profile: Profile;
+  readonly servers: readonly Server[];
+  /** Whose it is, for people; anything that is not plain is replaced. */
+  readonly owner: string;
+}
+
+export interface SlotStock {
+  readonly profile: Profile;
+  readonly size: number;
+}
+
+/** `nodes_healthz`: the backend that carries the shared checks of a kind. */
+export function nodeCheckBackendName(kind: NodeCheckBackendKind): string {
+  return `nodes_${kind}`;
+}
+
+export function nodeCheckServerName(index: number): string {
+  return `n${index}`;
+}
+
+/** The port of a node-check slot that nobody uses; never asked. */
+const UNUSED_CHECK_PORT = 10256;
+
+const NODE_CHECK_PACE = 'inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1';
+
+/** Where the generation marker stands, until the text's own digest is put there. */
+export const MARKER_PLACE = 'fairlead-0000000000000000';
+
+/**
+ * haproxy.cfg, the same bytes for the same content in any order. The text carries `marker`, which the running worker
+ * shows as its description: so one can see which text it has loaded.
+ */
+export function renderConfig(config: HaproxyConfig, marker = MARKER_PLACE): string {
+  const backends = [...config.backends].sort(byAddress);
+  return [
+    globalAndDefaults(config.statsSocket),
+    `global\n    description ${marker}\n`,
+    ...config.families.toSorted().map((family) => renderListener(config, family)),
+    ...config.nodeChecks.toSorted((a, b) => a.kind.localeCompare(b.kind)).map(renderNodeChecks),
+    ...backends.map((backend, index) => renderBackend(backend, index)),
+    ...config.slots.map(renderSlots),
+  ].join('\n');
+}
+
+/** services.map: one `VIP|port backend` a line. */
+export function renderServiceMap(backends: readonly Pick<NamedBackend, 'vip' | 'port'>[]): string {
+  const lines = [...backends]
+    .sort(byAddress)
+    .map((each) => `${mapKey(each.vip, each.port)} ${backendName(each.vip, each.port)}\n`);
+  return lines.join('');
+}
+
+function globalAndDefaults(statsSocket: string): string {
+  return `global
+    log /dev/log local0 info
+    stats socket ${path(statsSocket)} mode 600 level admin
+    stats timeout 2m
+
+defaults
+    timeout client 30s
+    timeout connect 10s
+    timeout server 30s
+    timeout tunnel 24d
+    timeout client-fin 30s
+    log global
+    option tcplog
+    option log-separate-errors
+    option log-health-checks
+    maxconn 10000
+`;
+}
+
+// tcplog's own format, with the names of frontend and backend that the client's view gives them.
+const LOG_FORMAT = '"%ci:%cp [%t] frontend_%fi_%fp backend_%fi_%fp/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq"';
+
+/** Connections at once through one listener; the process limit (from its file descriptors) comes first. */
+const LISTENER_MAXCONN = 1_000_000;
+
+function renderListener(config: HaproxyConfig, family: AddressFamily): string {
+  const loopback = family === 'ipv4' ? '127.0.0.1' : '::1';
+  const name = family === 'ipv4' ? 'caught_tcp4' : 'caught_tcp6';
+  return `# Every VIP:port is caught by nftables (table inet fairlead, set ${family === 'ipv4' ? 'tcp4' : 'tcp6'}) and enters here.
+frontend ${name}
+    bind ${formatEndpoint(loopback, config.catchPort)} transparent
+    mode tcp
+    maxconn ${LISTENER_MAXCONN}
+    log-format ${LOG_FORMAT}
+    tcp-request connection set-var(sess.p) dst_port
+    use_backend %[dst,concat(|,sess.p),map_str(${path(config.mapFile)})]
+`;
+}
+
+function renderNodeChecks(checks: NodeCheckBackend): string {
+  const lines = [`backend ${nodeCheckBackendName(checks.kind)}`, '    mode tcp'];
+  if (checks.kind === 'healthz') lines.push(`    option httpchk GET ${HEALTHZ_PATH}`);
+  lines.push(`    default-server ${NODE_CHECK_PACE}`);
+  let index = 0;
+  for (const [used, target] of [...checks.inUse].sort(([a], [b]) => a - b)) {
+    lines.push(...unusedChecks(index, used));
+    lines.push(`    server ${nodeCheckServerName(used)} ${formatEndpoint(target.address, target.port)} check`);
+    index = used + 1;
+  }
+  lines.push(...unusedChecks(index, checks.size));
+  return `${lines.join('\n')}\n`;
+}
+
+function unusedChecks(from: number, to: number): readonly string[] {
+  if (from >= to) return [];
+  return [`    server-template n ${from}-${to - 1} 0.0.0.0:${UNUSED_CHECK_PORT} check disabled`];
+}
+
+function renderBackend(backend: NamedBackend, index: number): string {
+  const name = backendName(backend.vip, backend.port);
+  const lines = [
+    `# ${frontendName(backend.vip, backend.port)}: ${comment(backend.owner)}`,
+    `backend ${name}`,
+    `    id ${backendId(backend.profile, index)}`,
+    ...profileLines(backend.profile),
+    ...[...backend.servers].sort(byServerName).map((server) => `    server ${server.name} ${serverParameters(server)}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function renderSlots(stock: SlotStock): string {
+  const lines = profileLines(stock.profile).join('\n');
+  const slots = Array.from(
+    { length: stock.size },
+    (_, index) => `backend ${slotName(stock.profile, index)}\n${lines}\n`,
+  );
+  return slots.join('');
+}
+
+function profileLines(profile: Profile): readonly string[] {
+  const lines = ['    mode tcp', '    balance roundrobin', '    option redispatch 1'];
+  return profile.kind === 'plain' ? lines : [...lines, `    option httpchk GET ${checkPath(profile.path)}`];
+}
+
+/** Whether a path may stand in haproxy.cfg as it is; others must be refused before they come here. */
+export function isCheckPath(text: string): boolean {
+  return text.length <= 256 && /^\/[A-Za-z0-9._~\-/%?=&+:@,]*$/.test(text);
+}
+
+function checkPath(text: string): string {
+  if (!isCheckPath(text)) throw new Error(`${JSON.stringify(text)} cannot be a check path: refuse it before rendering`);
+  return text;
+}
+
+function path(text: string): string {
+  if (!/^\/[A-Za-z0-9._\-/]+$/.test(text)) {
+    throw new Error(
+      `${JSON.stringify(text)} cannot stand in haproxy.cfg: choose an absolute path of letters, digits, "." "_" "-"`,
+    );
+  }
+  return text;
+}
+
+function comment(text: string): string {
+  return text.slice(0, 200).replace(/[^A-Za-z0-9._/-]/g, '?');
+}
+
+function byAddress(a: { vip: Address; port: number }, b: { vip: Address; port: number }): number {
+  return a.vip === b.vip ? a.port - b.port : sortable(a.vip) < sortable(b.vip) ? -1 : 1;
+}
+
+// v4 by number; v6 (rarely many) by text is as stable.
+function sortable(address: Address): string {
+  if (address.includes(':')) return `6${address}`;
+  return `4${address
+    .split('.')
+    .map((octet) => octet.padStart(3, '0'))
+    .join('.')}`;
+}
+
+function byServerName(a: Server, b: Server): number {
+  return a.name.length - b.name.length || (a.name < b.name ? -1 : 1);
+}

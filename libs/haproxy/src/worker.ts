@@ -1,0 +1,42 @@
+import type { CommandSocket } from './socket.ts';
+import {
+  type ObservedBackend,
+  parseBackendNames,
+  parseInfo,
+  parseServersState,
+  parseServiceMap,
+  type WorkerInfo,
+  type WorkerState,
+} from './worker-state.ts';
+
+const NO_SERVERS: ObservedBackend = { servers: new Map() };
+
+/** Everything the worker serves. Throws when it does not answer or its answer cannot be read. */
+export async function observeWorker(socket: CommandSocket, mapFile: string): Promise<WorkerState> {
+  const [info, names, servers, services] = await socket.run([
+    'show info',
+    'show backend',
+    'show servers state',
+    `show map ${mapFile}`,
+  ]);
+  const withServers = parseServersState(servers!);
+  return {
+    info: parseInfo(info!),
+    backends: new Map(parseBackendNames(names!).map((name) => [name, withServers.get(name) ?? NO_SERVERS])),
+    services: parseServiceMap(services!),
+  };
+}
+
+export async function readWorkerInfo(socket: CommandSocket): Promise<WorkerInfo> {
+  const [info] = await socket.run(['show info']);
+  return parseInfo(info!);
+}
+
+/** The servers of some backends, by backend name. */
+export async function observeBackends(
+  socket: CommandSocket,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, ObservedBackend>> {
+  const replies = await socket.run(names.map((name) => `show servers state ${name}`));
+  return new Map(names.map((name, index) => [name, parseServersState(replies[index]!).get(name) ?? NO_SERVERS]));
+}

@@ -22,3 +22,11 @@ export function pinPeer(expected: Identity): (host: string, certificate: { raw: 
     return new Error(`expected ${wanted} but reached ${seen}: check the address`);
   };
 }
+
+/**
+ * The whole rule of who may call an lbagent, as `authorise` of its server: undefined for the cloudagent, else why not.
+ * PURE.
+ */
+export function onlyCloudagent(caller: { readonly kind: string }): string | undefined {
+  return caller.kind === 'cloudagent' ? undefined : 'only the cloudagent may call this machine: use `fairlead` instead';
+}

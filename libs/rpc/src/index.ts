@@ -2,6 +2,7 @@ export * as pb from '#gen';
 export * from './caller.ts';
 export * from './channel.ts';
 export * from './client.ts';
+export * from './convert/index.ts';
 export * from './definitions.ts';
 export { detailOf, failure, isTransient, RpcFailure, statusOf } from './failure.ts';
 export type { FailureDetail, Origin, StatusName } from './failure.ts';

@@ -56,7 +56,7 @@ export async function makeSite(): Promise<TestSite> {
     },
     material: async (identity, lifetime = 3_600_000) => materialSource(await materialOf(authority, identity, lifetime)),
     async close() {
-      for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+      for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
     },
   };
   return site;

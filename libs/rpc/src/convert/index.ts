@@ -1,0 +1,10 @@
+export { deltaFromProto, deltaToProto, type DeltaRead, type DeltaVersions } from './delta.ts';
+export * from './full-state.ts';
+export * from './load-balancer.ts';
+export { machineConfigFromProto, machineConfigToProto } from './machine-config.ts';
+export { nodeFromProto, nodeToProto } from './node.ts';
+export { nodeSetDeltaFromProto, nodeSetDeltaToProto, nodeSetFromProto, nodeSetToProto } from './node-set.ts';
+export type { RefusedOnReading } from './placed.ts';
+export { refusalFromProto, refusalToProto } from './refusal.ts';
+export { reportFromProto, reportToProto } from './report.ts';
+export { versionFromProto, versionToProto } from './version.ts';

@@ -1,0 +1,60 @@
+import type * as pb from '#gen';
+import type { Check, Endpoint, Target } from '@fairlead/model';
+import * as read from './check.ts';
+
+/** The part of a Port message that says where connections go. */
+export function targetToProto(target: Target): Pick<pb.Port.$Properties, 'nodePort' | 'endpoints'> {
+  if (target.kind === 'endpoints') return { endpoints: { endpoints: target.endpoints } };
+  const { nodePort, nodes } = target;
+  const named = nodes === 'all' ? { onlyNamedNodes: false } : { onlyNamedNodes: true, nodeNames: nodes };
+  return { nodePort: { nodePort, ...named } };
+}
+
+/** Throws INVALID_ARGUMENT with the field at fault. */
+export function targetFromProto(proto: pb.Port, path: string): Target {
+  if (proto.nodePort) return nodePortFromProto(proto.nodePort, `${path}.node_port`);
+  const { endpoints } = read.required(proto.endpoints, `${path}.target`);
+  const targets = endpoints.map((endpoint, index) => endpointFromProto(endpoint, `${path}.endpoints[${index}]`));
+  read.distinct(
+    targets.map(({ name }) => name),
+    `${path}.endpoints`,
+  );
+  return { kind: 'endpoints', endpoints: targets };
+}
+
+function nodePortFromProto(proto: pb.NodePortTarget, path: string): Target {
+  const nodePort = read.readPort(proto.nodePort, `${path}.node_port`);
+  if (!proto.onlyNamedNodes) {
+    if (proto.nodeNames.length > 0)
+      throw read.invalid(`${path}.node_names`, 'must be empty unless only_named_nodes is set');
+    return { kind: 'node-port', nodePort, nodes: 'all' };
+  }
+  const nodes = proto.nodeNames.map((name, index) => read.readName(name, `${path}.node_names[${index}]`));
+  read.distinct(nodes, `${path}.node_names`);
+  return { kind: 'node-port', nodePort, nodes };
+}
+
+function endpointFromProto(proto: pb.Endpoint, path: string): Endpoint {
+  return {
+    name: read.readName(proto.name, `${path}.name`),
+    address: read.readAddress(proto.address, `${path}.address`),
+    port: read.readPort(proto.port, `${path}.port`),
+    draining: proto.draining,
+  };
+}
+
+export function checkToProto(check: Check): pb.Check.$Properties {
+  return check.kind === 'http' ? { http: { port: check.port, path: check.path } } : { [check.kind]: {} };
+}
+
+/** Throws INVALID_ARGUMENT with the field at fault. */
+export function checkFromProto(proto: pb.Check, path: string): Check {
+  if (proto.node) return { kind: 'node' };
+  if (proto.tcp) return { kind: 'tcp' };
+  const http = read.required(proto.http, `${path}.kind`);
+  return {
+    kind: 'http',
+    port: read.readInteger(http.port, `${path}.http.port`, [0, 65_535]),
+    path: read.readHttpPath(http.path, `${path}.http.path`),
+  };
+}

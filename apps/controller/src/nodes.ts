@@ -43,3 +43,13 @@ function internalAddresses(texts: readonly string[]): Address[] {
   }
   return found;
 }
+
+/** What must be said so that who knows `before` knows `after`; undefined: nothing. */
+export function diffNodes(
+  before: ReadonlyMap<string, Node>,
+  after: ReadonlyMap<string, Node>,
+): { readonly full: false; readonly upsert: readonly Node[]; readonly remove: readonly string[] } | undefined {
+  const upsert = [...after.values()].filter((node) => JSON.stringify(before.get(node.name)) !== JSON.stringify(node));
+  const remove = [...before.keys()].filter((name) => !after.has(name));
+  return upsert.length === 0 && remove.length === 0 ? undefined : { full: false, upsert, remove };
+}

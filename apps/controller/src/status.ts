@@ -16,7 +16,8 @@ export interface Served {
 
 /** All that is known of a Service, to be told on it. */
 export type Verdict =
-  | { readonly kind: 'not-ours' }
+  /** Nothing of ours runs for it any more. `held`: it was ours, so addresses that HAProxy served are withdrawn. */
+  | { readonly kind: 'released'; readonly held: boolean }
   /** Wishes that are not served; `served` is what still runs from before they were made. */
   | { readonly kind: 'refused'; readonly refusals: readonly Refusal[]; readonly served?: Served }
   | { readonly kind: 'wanted'; readonly served: Served };
@@ -48,19 +49,17 @@ export function statusChange(service: ServiceObject, verdict: Verdict, now: stri
   const removeConditions = current
     .map((condition) => condition.type)
     .filter((type) => OUR_CONDITIONS.includes(type) && !conditions.some((wanted) => wanted.type === type));
-  const ingressDiffers = ingress !== undefined && !sameIngress(service.status.ingress, ingress);
+  const ingressDiffers = ingress !== undefined && ingressText(service.status.ingress) !== ingressText(ingress);
   if (!ingressDiffers && setConditions.length === 0 && removeConditions.length === 0) return undefined;
   return { ...(ingressDiffers ? { ingress } : {}), setConditions, removeConditions };
 }
 
-/** Entries of the Service's status that `wantedIngress` did not put there. */
-export function isForged(service: ServiceObject, served: Served): boolean {
-  return service.status.ingress.some((entry) => !served.addresses.some((address) => address === entry.ip));
-}
-
 // undefined: not ours to write.
 function wantedIngress(service: ServiceObject, verdict: Verdict): readonly Ingress[] | undefined {
-  if (verdict.kind === 'not-ours') return undefined;
+  if (verdict.kind === 'released') {
+    // Only we write entries with this mode beside our finalizer.
+    return verdict.held ? service.status.ingress.filter((entry) => entry.ipMode !== 'Proxy') : undefined;
+  }
   const addresses = verdict.served?.addresses ?? [];
   const shown =
     verdict.served?.state === 'serving'
@@ -78,14 +77,13 @@ function ingressPorts(service: ServiceObject, refusals: readonly Refusal[]): Ing
   });
 }
 
-/** Equal after the API server's defaults: ipMode VIP for an entry with an ip, no ports for absent ones. */
-function sameIngress(a: readonly Ingress[], b: readonly Ingress[]): boolean {
-  return JSON.stringify(a.map(normalized)) === JSON.stringify(b.map(normalized));
-}
-
-function normalized({ ip, hostname, ipMode, ports }: Ingress): unknown {
-  const mode = ipMode ?? (ip === undefined ? '' : 'VIP');
-  return [ip ?? '', hostname ?? '', mode, (ports ?? []).map((port) => [port.port, port.protocol, port.error ?? ''])];
+/** Equal texts, equal entries, after the API server's defaults: ipMode VIP for an entry with an ip. */
+export function ingressText(entries: readonly Ingress[]): string {
+  const rows = entries.map(({ ip, hostname, ipMode, ports }) => {
+    const mode = ipMode ?? (ip === undefined ? '' : 'VIP');
+    return [ip ?? '', hostname ?? '', mode, (ports ?? []).map((port) => [port.port, port.protocol, port.error ?? ''])];
+  });
+  return JSON.stringify(rows);
 }
 
 const ACCEPTED = 'fairlead.dev/Accepted';
@@ -104,7 +102,7 @@ function differs(before: Condition, wanted: WantedCondition): boolean {
 }
 
 function wantedConditions(verdict: Verdict): WantedCondition[] {
-  if (verdict.kind === 'not-ours') return [];
+  if (verdict.kind === 'released') return [];
   if (verdict.kind === 'wanted') return [ACCEPTED_TRUE, ...stages(verdict.served)];
   const running = verdict.served !== undefined && verdict.served.addresses.length > 0 ? stages(verdict.served) : [];
   const kept = running.length === 0 ? '' : ' What was served before this change goes on.';

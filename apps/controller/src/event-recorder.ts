@@ -1,0 +1,174 @@
+import type { Announcement } from './announce.ts';
+import type { Api } from './cluster/api.ts';
+import { ApiFailure, MERGE_PATCH } from './cluster/api.ts';
+import { field, integer, text } from './cluster/narrow.ts';
+import { eventName } from './event-name.ts';
+
+export interface RecorderOptions {
+  readonly api: Api;
+  /** Pod or host name, shown as the reporting instance. */
+  readonly instance: string;
+  readonly leads: () => boolean;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  readonly wallClock: () => Date;
+  /** An event is worth no retry: its loss is told here and forgotten. */
+  readonly onLost: (error: unknown) => void;
+}
+
+/** Writes Events beside the work: nobody waits for them. */
+export interface EventRecorder {
+  announce(announcement: Announcement): void;
+  /** Resolves when everything announced so far has been written or lost. */
+  drained(): Promise<void>;
+  readonly waiting: number;
+}
+
+/** Announcements that are counted in one Event. */
+interface Series {
+  readonly name: string;
+  announcement: Announcement;
+  count: number;
+  /** How many of them the cluster has been told. */
+  written: number;
+  writtenAt: number;
+  queued: boolean;
+}
+
+/** A repetition is written at most so often. */
+const REPEAT_MS = 30_000;
+const MOST_SERIES = 10_000;
+const MOST_WAITING = 2_000;
+const WRITERS = 2;
+
+/** Repeated announcements become one Event with a count; of a burst beyond what can be written the oldest are lost. */
+export function createEventRecorder(options: RecorderOptions): EventRecorder {
+  const known = new Map<string, Series>();
+  const queue: Series[] = [];
+  const idle: (() => void)[] = [];
+  let writing = 0;
+
+  function count(announcement: Announcement): Series {
+    const name = eventName(announcement);
+    const series = known.get(name) ?? { name, announcement, count: 0, written: 0, writtenAt: 0, queued: false };
+    series.announcement = announcement;
+    series.count++;
+    // Kept in order of use, so that the least used is forgotten.
+    known.delete(name);
+    known.set(name, series);
+    if (known.size > MOST_SERIES) known.delete(known.keys().next().value!);
+    return series;
+  }
+
+  function enqueue(series: Series): void {
+    series.queued = true;
+    queue.push(series);
+    if (queue.length > MOST_WAITING) {
+      queue.shift()!.queued = false;
+      options.onLost(new Error('more events than can be written: some were not'));
+    }
+    while (writing < WRITERS && writing < queue.length) void drain();
+  }
+
+  async function drain(): Promise<void> {
+    writing++;
+    for (let series = queue.shift(); series !== undefined; series = queue.shift()) {
+      series.queued = false;
+      const told = series.count;
+      if (options.leads()) await writeEvent(options, series).catch(options.onLost);
+      series.written = told;
+      series.writtenAt = options.now();
+    }
+    writing--;
+    if (writing === 0) for (const tell of idle.splice(0)) tell();
+  }
+
+  return {
+    announce(announcement) {
+      const series = count(announcement);
+      const recent = series.written > 0 && options.now() - series.writtenAt < REPEAT_MS;
+      if (series.queued || recent || (announcement.once && series.written > 0)) return;
+      enqueue(series);
+    },
+    get waiting() {
+      return queue.length + writing;
+    },
+    async drained() {
+      if (writing > 0) await new Promise<void>((resolve) => idle.push(resolve));
+    },
+  };
+}
+
+/** Makes the Event, or counts on in the one that an earlier announcement or an earlier process made. */
+async function writeEvent(options: RecorderOptions, series: Series): Promise<void> {
+  const { api } = options;
+  const { announcement, name } = series;
+  const namespace = announcement.regarding.namespace || 'default';
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
+  const more = series.count - series.written;
+  const time = options
+    .wallClock()
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z');
+  if (series.written === 0) {
+    const made = await succeeds(
+      () => api.request({ method: 'POST', path, body: newEvent(options, series, { namespace, time }) }),
+      409,
+    );
+    if (made || announcement.once) return;
+  }
+  const found = await api.request({ method: 'GET', path: `${path}/${name}` }).catch(absent);
+  if (found === undefined) {
+    await api.request({ method: 'POST', path, body: newEvent(options, series, { namespace, time }) });
+    return;
+  }
+  const count = (integer(field(found, 'count')) ?? 0) + more;
+  const resourceVersion = text(field(field(found, 'metadata'), 'resourceVersion'));
+  await api.request({
+    method: 'PATCH',
+    path: `${path}/${name}`,
+    contentType: MERGE_PATCH,
+    body: { metadata: { resourceVersion }, count, lastTimestamp: time, message: announcement.message },
+  });
+}
+
+function newEvent(options: RecorderOptions, series: Series, at: { namespace: string; time: string }): unknown {
+  const { regarding, type, reason, message } = series.announcement;
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: series.name, namespace: at.namespace },
+    involvedObject: {
+      apiVersion: 'v1',
+      kind: regarding.kind,
+      name: regarding.name,
+      uid: regarding.uid,
+      ...(regarding.namespace === '' ? {} : { namespace: regarding.namespace }),
+    },
+    type,
+    reason,
+    message,
+    count: series.count - series.written,
+    firstTimestamp: at.time,
+    lastTimestamp: at.time,
+    source: { component: 'fairlead-controller' },
+    reportingComponent: 'fairlead.dev/controller',
+    reportingInstance: options.instance,
+  };
+}
+
+/** False: the API server answered with this status. */
+async function succeeds(act: () => Promise<unknown>, otherwise: number): Promise<boolean> {
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    if (error instanceof ApiFailure && error.status === otherwise) return false;
+    throw error;
+  }
+}
+
+function absent(error: unknown): undefined {
+  if (error instanceof ApiFailure && error.status === 404) return undefined;
+  throw error;
+}

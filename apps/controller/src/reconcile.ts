@@ -1,0 +1,174 @@
+import type { Logger, Trace } from '@fairlead/telemetry';
+import { announceChange, announceDeleted, announceDeleting, announceEnsured } from './announce.ts';
+import type { Announcement } from './announce.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import type { ServiceObject } from './cluster/objects.ts';
+import { FINALIZER, keyOf, OURS } from './cluster/objects.ts';
+import type { ServiceWriter } from './cluster/service-writer.ts';
+import type { Desired } from './desired.ts';
+import { desired } from './desired.ts';
+import type { Ensured, Session } from './session.ts';
+import type { StatusChange, Verdict } from './status.ts';
+import { ingressText, statusChange } from './status.ts';
+
+export interface ReconcileParts {
+  /** Name of the Kubernetes cluster, as the cloudagent knows it. */
+  readonly clusterName: string;
+  readonly defaultClass: boolean;
+  readonly cluster: Cluster;
+  readonly session: Session;
+  readonly writer: ServiceWriter;
+  /** Tells people; never waits, never throws. */
+  readonly announce: (announcement: Announcement) => void;
+  /** By UID, status.loadBalancer as we last wrote it: what differs was written by somebody else. */
+  readonly published: Map<string, string>;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  readonly wallClock: () => Date;
+}
+
+/** One turn: its story, and the log line writer that belongs to it. */
+export interface Turn {
+  readonly trace: Trace;
+  readonly log: Logger;
+}
+
+/** Undefined: nothing more to do until something changes. */
+export type Outcome = { readonly againInMs: number } | undefined;
+
+/**
+ * Brings one Service nearer to what it asks for: what it should be → finalizer → ensured by the cloudagent → told on the
+ * Service, the address only once machines serve it. And back: nothing serves it → told → finalizer, last of all.
+ */
+export async function reconcile(key: string, parts: ReconcileParts, turn: Turn): Promise<Outcome> {
+  const { cluster, session } = parts;
+  if (!cluster.synced) return undefined;
+  const service = cluster.service(key);
+  if (!session.open) return reconcileAlone(service, parts);
+  await removeStrangers(key, service, parts, turn);
+  if (service === undefined) return undefined;
+  const wish = wishOf(service, parts);
+  if (wish === undefined) return undefined;
+  switch (wish.kind) {
+    case 'not-ours':
+      return release(service, parts, turn);
+    case 'refused':
+      return tell(service, { ...wish, ...runningOf(service, session) }, parts);
+    case 'wanted': {
+      if ((await holdByFinalizer(service, parts)) === 'gone') return undefined;
+      const ensured = await session.ensure(wish.loadBalancer, turn.trace);
+      announceEnsured(service, wish.loadBalancer, ensured, cluster.nodes()).forEach(parts.announce);
+      return publish(service, ensured, parts);
+    }
+  }
+}
+
+/** A Service that is being deleted wants nothing. Undefined: its namespace has not been seen yet, and will wake us. */
+function wishOf(service: ServiceObject, { cluster, clusterName, defaultClass }: ReconcileParts): Desired | undefined {
+  if (service.metadata.deletionTimestamp !== undefined) return { kind: 'not-ours' };
+  const namespaceLabels = cluster.namespaceLabels(service.metadata.namespace);
+  if (namespaceLabels === undefined) return undefined;
+  const readyNodes = cluster.readyNodes(keyOf(service.metadata));
+  return desired(service, { cluster: clusterName, defaultClass, namespaceLabels, readyNodes });
+}
+
+/** Load balancers of earlier Services of the same name: the UID is the identity. */
+async function removeStrangers(
+  key: string,
+  service: ServiceObject | undefined,
+  { session }: ReconcileParts,
+  { trace, log }: Turn,
+): Promise<void> {
+  for (const id of session.heldFor(key)) {
+    if (id === service?.metadata.uid) continue;
+    log.info({ service: key, id }, 'removing a load balancer whose Service is gone');
+    await session.remove(id, trace);
+  }
+}
+
+/** The finalizer is durable before anything is made, so that nothing made can be forgotten. */
+async function holdByFinalizer(service: ServiceObject, { writer }: ReconcileParts): Promise<'written' | 'gone'> {
+  if (service.metadata.finalizers.includes(FINALIZER)) return 'written';
+  return writer.addFinalizer(service);
+}
+
+/** So long a Service may be on its way without a word: what is served within it costs one status write, not two. */
+const PATIENCE_MS = 1_000;
+
+/** Tells what has become of a wish: the address when machines serve it, what is missing when it takes long. */
+async function publish(service: ServiceObject, ensured: Ensured, parts: ReconcileParts): Promise<Outcome> {
+  const current = parts.cluster.service(keyOf(service.metadata)) ?? service;
+  const served = parts.session.served(service.metadata.uid);
+  if (served === undefined || current.metadata.uid !== service.metadata.uid) return undefined;
+  const young = ensured.since + PATIENCE_MS - parts.now();
+  const change = statusChange(current, { kind: 'wanted', served }, stamp(parts));
+  if (served.state === 'pending' && young > 0 && change?.ingress === undefined) return { againInMs: young };
+  await write(current, change, parts);
+  return ensured.retryMs === undefined ? undefined : { againInMs: ensured.retryMs };
+}
+
+async function tell(service: ServiceObject, verdict: Verdict, parts: ReconcileParts): Promise<undefined> {
+  await write(service, statusChange(service, verdict, stamp(parts)), parts);
+}
+
+async function write(service: ServiceObject, change: StatusChange | undefined, parts: ReconcileParts): Promise<void> {
+  const { uid } = service.metadata;
+  if (change === undefined) return;
+  const lastWritten = parts.published.get(uid);
+  const forged =
+    change.ingress !== undefined && lastWritten !== undefined && lastWritten !== ingressText(service.status.ingress);
+  if ((await parts.writer.changeStatus(service, change)) === 'gone') return;
+  if (change.ingress !== undefined) parts.published.set(uid, ingressText(change.ingress));
+  announceChange(service, change, forged).forEach(parts.announce);
+}
+
+/** What still runs from before a wish that is refused. */
+function runningOf(service: ServiceObject, session: Session): Pick<Extract<Verdict, { kind: 'refused' }>, 'served'> {
+  const served = session.served(service.metadata.uid);
+  return served === undefined ? {} : { served };
+}
+
+/** A Service that is being deleted, or no longer of our type or class: everything of ours goes, the finalizer last. */
+async function release(service: ServiceObject, parts: ReconcileParts, { trace, log }: Turn): Promise<undefined> {
+  const { session, writer, announce, published } = parts;
+  const { uid, finalizers, deletionTimestamp } = service.metadata;
+  const held = finalizers.includes(FINALIZER) || session.heldFor(keyOf(service.metadata)).includes(uid);
+  if (held) {
+    announce(announceDeleting(service));
+    await session.remove(uid, trace);
+    announce(announceDeleted(service));
+    log.info({ service: keyOf(service.metadata), uid }, 'removed its load balancer');
+  }
+  const vanishes = deletionTimestamp !== undefined && finalizers.every((finalizer) => finalizer === FINALIZER);
+  const change = vanishes ? undefined : statusChange(service, { kind: 'released', held }, stamp(parts));
+  if (change !== undefined) await writer.changeStatus(service, change);
+  if (finalizers.includes(FINALIZER)) await writer.removeFinalizer(service);
+  published.delete(uid);
+}
+
+/**
+ * Without the cloudagent nothing can be made or taken away, and what is published stays. A new Service gets a word all
+ * the same, so that its author does not wait in the dark.
+ */
+async function reconcileAlone(service: ServiceObject | undefined, parts: ReconcileParts): Promise<Outcome> {
+  if (service === undefined || service.metadata.deletionTimestamp !== undefined) return undefined;
+  const isNew =
+    service.status.ingress.length === 0 &&
+    !service.status.conditions.some((condition) => condition.type.startsWith(OURS));
+  const wish = isNew ? wishOf(service, parts) : undefined;
+  if (wish === undefined || wish.kind === 'not-ours') return undefined;
+  if (wish.kind === 'refused') return tell(service, wish, parts);
+  const waited = parts.now() - parts.session.closedSince;
+  if (waited < ALONE_MS) return { againInMs: ALONE_MS - waited };
+  const message = 'The cloudagent does not answer; see the log of the controller.';
+  return tell(service, { kind: 'wanted', served: { addresses: [], state: 'pending', message, lost: false } }, parts);
+}
+
+/** A cloudagent that restarts is back sooner. */
+const ALONE_MS = 10_000;
+
+function stamp({ wallClock }: ReconcileParts): string {
+  return wallClock()
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z');
+}

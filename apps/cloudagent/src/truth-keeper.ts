@@ -1,5 +1,6 @@
 import type { Holding, Rest } from '@fairlead/ipam';
 import type { Node } from '@fairlead/model';
+import type { Trace } from '@fairlead/telemetry';
 import { KEYS, type ResourceCodec, transactionOf } from './records.ts';
 import { resourceKey } from './site.ts';
 import type { Store } from './store/store.ts';
@@ -9,8 +10,8 @@ import { MutableTruth } from './mutable-truth.ts';
 /** What was committed, told after memory agrees with the store. */
 export interface Committed {
   readonly changes: Changes;
-  /** W3C trace context of the cause; may be empty. */
-  readonly traceparent: string;
+  /** The story that caused it. */
+  readonly trace: Trace | undefined;
 }
 
 export interface TruthOptions {
@@ -52,8 +53,8 @@ export class TruthKeeper {
   }
 
   /** Decides on the truth as it is when every earlier change is done. Rejects with what the decision or the store threw. */
-  change<Answer>(decide: (truth: Truth) => Decision<Answer>, traceparent = ''): Promise<Answer> {
-    const turn = this.#tail.then(() => this.#change(decide, traceparent));
+  change<Answer>(decide: (truth: Truth) => Decision<Answer>, trace?: Trace): Promise<Answer> {
+    const turn = this.#tail.then(() => this.#change(decide, trace));
     this.#tail = turn.catch(() => undefined);
     return turn;
   }
@@ -64,7 +65,7 @@ export class TruthKeeper {
     return () => this.#listeners.delete(listener);
   }
 
-  async #change<Answer>(decide: (truth: Truth) => Decision<Answer>, traceparent: string): Promise<Answer> {
+  async #change<Answer>(decide: (truth: Truth) => Decision<Answer>, trace: Trace | undefined): Promise<Answer> {
     const { answer, changes } = decide(this.#truth);
     if (changes === undefined) return answer;
     const started = performance.now();
@@ -75,7 +76,7 @@ export class TruthKeeper {
     this.#options.onCommit?.(performance.now() - started);
     this.#options.afterCommit?.();
     this.#truth.take(changes);
-    for (const listener of this.#listeners) listener({ changes, traceparent });
+    for (const listener of this.#listeners) listener({ changes, trace });
     return answer;
   }
 }

@@ -1,6 +1,6 @@
 import { declaredLoadBalancers, isDeclaredId } from '../declared.ts';
 import { Draft } from '../draft.ts';
-import { isEqual } from '../equal.ts';
+import { saysTheSame } from '../resources/stored.ts';
 import type { Resource } from '../resources/types.ts';
 import { resourceKey, siteOf } from '../site.ts';
 import type { Decision, Truth } from '../truth.ts';
@@ -34,7 +34,8 @@ export function applyResources(
   for (const key of change.remove) if (truth.resources.has(key)) resources.set(key, undefined);
   for (const resource of change.put) {
     const key = resourceKey(resource);
-    if (isEqual(truth.resources.get(key), resource)) resources.delete(key);
+    const known = truth.resources.get(key);
+    if (known !== undefined && saysTheSame(known, resource)) resources.delete(key);
     else resources.set(key, resource);
   }
   const draft = new Draft(truth);

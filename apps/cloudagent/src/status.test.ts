@@ -1,0 +1,144 @@
+import type { MachineReport } from '@fairlead/model';
+import { describe, expect, it } from 'vitest';
+import { type MachineView, noteAck, statusOf } from './status.ts';
+import { service } from './testing/site.ts';
+import type { HeldLoadBalancer } from './truth.ts';
+import { address } from '@fairlead/model';
+
+const GENERATION = 7;
+const NOW = 100_000;
+
+const held = (more: Partial<HeldLoadBalancer> = {}): HeldLoadBalancer => ({
+  wish: service('front'),
+  served: service('front'),
+  generation: GENERATION,
+  published: false,
+  ...more,
+});
+
+const report = (more: Partial<MachineReport> = {}): MachineReport => ({
+  applied: { epoch: 1, generation: GENERATION },
+  refused: [],
+  ownedInstances: [],
+  driftRepaired: 0,
+  haproxyReloads: 0,
+  capabilities: { agentVersion: '', haproxyVersion: '', keepalivedVersion: '', kernelVersion: '' },
+  down: [],
+  findings: [],
+  clock: '',
+  applyMicros: 0,
+  traceparent: '',
+  ...more,
+});
+
+/** A machine that applied `generation` at `at`. */
+function machine(name: string, more: Partial<MachineView> & { owner?: boolean } = {}): MachineView {
+  const { owner = false, ...rest } = more;
+  return {
+    name,
+    connected: true,
+    report: report({ ownedInstances: owner ? ['default'] : [] }),
+    acks: [{ generation: GENERATION, at: NOW - 100 }],
+    ...rest,
+  };
+}
+
+const judge = (what: HeldLoadBalancer, machines: MachineView[], now = NOW) =>
+  statusOf(what, {
+    addresses: [address('10.0.0.150')],
+    set: 'default',
+    vrrpInstance: 'default',
+    machines,
+    refusedBackends: [],
+    now,
+  });
+
+const behind = { acks: [{ generation: GENERATION - 1, at: NOW - 5_000 }] };
+const refusing = report({ refused: [{ id: 'uid-front', reason: 'BIND', field: '', message: 'port 80 is taken' }] });
+
+describe('a load balancer that was never published', () => {
+  it('serves when the owner and every other connected machine applied its generation', () => {
+    expect(judge(held(), [machine('lb-1', { owner: true }), machine('lb-2')])).toMatchObject({
+      status: { state: 'SERVING', message: '' },
+    });
+  });
+
+  it('waits for a connected machine that lags, two seconds and no longer', () => {
+    const machines = [machine('lb-1', { owner: true }), machine('lb-2', behind)];
+    const waiting = judge(held(), machines);
+    expect(waiting).toMatchObject({
+      status: { state: 'PENDING', message: 'waiting for machine lb-2' },
+      recheckAt: NOW + 1_900,
+    });
+    expect(judge(held(), machines, NOW + 1_899)).toMatchObject({ status: { state: 'PENDING' } });
+    expect(judge(held(), machines, NOW + 1_900)).toMatchObject({ status: { state: 'SERVING' } });
+  });
+
+  it('does not wait for a machine that is not connected', () => {
+    const machines = [machine('lb-1', { owner: true }), machine('lb-2', { ...behind, connected: false })];
+    expect(judge(held(), machines)).toMatchObject({ status: { state: 'SERVING' } });
+  });
+
+  it.each([
+    ['no machine is declared', [], 'has no machine'],
+    ['no machine is connected', [machine('lb-1', { owner: true, connected: false })], 'is connected'],
+    ['nobody owns the address', [machine('lb-1'), machine('lb-2')], 'owns its addresses yet'],
+    [
+      'the owner lags',
+      [machine('lb-1', { owner: true, ...behind }), machine('lb-2')],
+      'lb-1 has not applied generation 7',
+    ],
+  ])('is pending and says why when %s', (_, machines, message) => {
+    const { status } = judge(held(), machines, NOW + 60_000);
+    expect(status).toMatchObject({ state: 'PENDING', message: expect.stringContaining(message) });
+  });
+
+  it('is refused with what the owner says of it', () => {
+    const { status } = judge(held(), [machine('lb-1', { report: { ...refusing, ownedInstances: ['default'] } })]);
+    expect(status).toMatchObject({ state: 'REFUSED', refusal: { reason: 'BIND' }, machines: [{ applied: false }] });
+  });
+
+  it('is not refused for what a machine said of an older generation', () => {
+    const owner = machine('lb-1', { report: { ...refusing, ownedInstances: ['default'] }, ...behind });
+    expect(judge(held(), [owner]).status.state).toBe('PENDING');
+  });
+
+  it('serves in the end when only a passive machine refuses it, and says so', () => {
+    const machines = [machine('lb-1', { owner: true }), machine('lb-2', { report: refusing })];
+    expect(judge(held(), machines)).toMatchObject({ status: { state: 'PENDING' } });
+    expect(judge(held(), machines, NOW + 5_000).status).toMatchObject({
+      state: 'SERVING',
+      message: 'machine lb-2 does not serve it: port 80 is taken',
+    });
+  });
+});
+
+describe('a load balancer that was published', () => {
+  it('stays SERVING whatever happens, and tells the trouble', () => {
+    const { status } = judge(held({ published: true }), [
+      machine('lb-1', { connected: false }),
+      machine('lb-2', behind),
+    ]);
+    expect(status).toMatchObject({ state: 'SERVING', message: expect.stringContaining('no connected machine') });
+    expect(judge(held({ published: true }), []).status.state).toBe('SERVING');
+  });
+
+  it('is REFUSED when its new wish is, and keeps its addresses', () => {
+    const refusal = { reason: 'ADDRESS_HELD', field: 'wantedAddresses', message: 'held by shop/other' };
+    const { status } = judge(held({ published: true, refusal }), [machine('lb-1', { owner: true })]);
+    expect(status).toMatchObject({ state: 'REFUSED', refusal, addresses: ['10.0.0.150'] });
+  });
+});
+
+describe('acknowledgements', () => {
+  it('count from the first time, in order, and only in this epoch', () => {
+    const first = noteAck([], { epoch: 2, generation: 5 }, 2, 100);
+    const again = noteAck(first, { epoch: 2, generation: 5 }, 2, 200);
+    const next = noteAck(again, { epoch: 2, generation: 9 }, 2, 300);
+    expect(next).toEqual([
+      { generation: 5, at: 100 },
+      { generation: 9, at: 300 },
+    ]);
+    expect(noteAck(next, { epoch: 1, generation: 99 }, 2, 400)).toEqual([]);
+  });
+});

@@ -1,0 +1,170 @@
+import { compareVersions, type Address, type MachineReport, type Refusal, type Version } from '@fairlead/model';
+import type { RefusedBackend } from './backends.ts';
+import type { HeldLoadBalancer } from './truth.ts';
+
+/** What is known of one machine of a set. */
+export interface MachineView {
+  readonly name: string;
+  /** Its stream is open and it has reported on it. */
+  readonly connected: boolean;
+  /** Its newest report in this life of the cloudagent. */
+  readonly report?: MachineReport;
+  /** When it was first seen to have applied each generation of this epoch, in order; `at` in milliseconds since 1970. */
+  readonly acks: readonly Ack[];
+}
+
+export interface Ack {
+  readonly generation: number;
+  readonly at: number;
+}
+
+export type LoadBalancerState = 'PENDING' | 'SERVING' | 'REFUSED';
+
+export interface LoadBalancerStatus {
+  readonly id: string;
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly addresses: readonly Address[];
+  readonly state: LoadBalancerState;
+  readonly refusal?: Refusal;
+  /** What is waited for, or what is wrong now; empty when all is well. */
+  readonly message: string;
+  readonly machines: readonly MachineStatus[];
+}
+
+export interface MachineStatus {
+  readonly machine: string;
+  readonly connected: boolean;
+  readonly applied: boolean;
+  readonly owner: boolean;
+}
+
+/** Everything that a status depends on besides the load balancer itself. */
+export interface StatusContext {
+  readonly addresses: readonly Address[];
+  /** Empty: its set is not declared. */
+  readonly set: string;
+  /** Carries its addresses. */
+  readonly vrrpInstance: string;
+  /** All machines of the set, in order of name. */
+  readonly machines: readonly MachineView[];
+  /** Endpoints that are left out. */
+  readonly refusedBackends: readonly RefusedBackend[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** The status, and when to look again though nothing happens. */
+export interface Judged {
+  readonly status: LoadBalancerStatus;
+  readonly recheckAt?: number;
+}
+
+/** How long a machine that lags can hold back an address that its owner serves; milliseconds. */
+export const PATIENCE_MS = 2_000;
+
+/**
+ * Serving: the owner and every other connected machine of the set applied the generation, or the owner did 2 s ago.
+ * What was once published stays SERVING; trouble is then told by message. A wish that is not granted is REFUSED,
+ * whatever is still served for it. PURE.
+ */
+export function statusOf(held: HeldLoadBalancer, context: StatusContext): Judged {
+  const { id, cluster, namespace, name } = held.wish;
+  const base = { id, cluster, namespace, name, addresses: context.addresses, machines: machineStatuses(held, context) };
+  if (held.refusal !== undefined) {
+    return { status: { ...base, state: 'REFUSED', refusal: held.refusal, message: held.refusal.message } };
+  }
+  if (held.published) return { status: { ...base, state: 'SERVING', message: troubleOf(held, context) } };
+  const progress = progressOf(held, context);
+  switch (progress.kind) {
+    case 'serving':
+      return { status: { ...base, state: 'SERVING', message: troubleOf(held, context) } };
+    case 'refused':
+      return { status: { ...base, state: 'REFUSED', refusal: progress.refusal, message: progress.refusal.message } };
+    case 'waiting': {
+      const status = { ...base, state: 'PENDING', message: progress.message } as const;
+      return progress.until === undefined ? { status } : { status, recheckAt: progress.until };
+    }
+  }
+}
+
+type Progress =
+  | { readonly kind: 'serving' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'waiting'; readonly message: string; readonly until?: number };
+
+function progressOf(held: HeldLoadBalancer, context: StatusContext): Progress {
+  const { machines, set, now } = context;
+  const wait = (message: string, until?: number): Progress =>
+    until === undefined ? { kind: 'waiting', message } : { kind: 'waiting', message, until };
+  if (machines.length === 0) return wait(`load balancer set ${set} has no machine: add one with fairlead machines add`);
+  if (!machines.some(({ connected }) => connected)) {
+    return wait(`no machine of load balancer set ${set} is connected: look at fairlead show for the reason`);
+  }
+  const owners = machines.filter((machine) => isOwner(machine, context));
+  if (owners.length === 0) return wait(`no machine of load balancer set ${set} owns its addresses yet`);
+  const refusals = owners.flatMap((owner) => refusalBy(owner, held) ?? []);
+  if (refusals[0] !== undefined) return { kind: 'refused', refusal: refusals[0] };
+
+  const since = owners.map((owner) => appliedAt(owner, held.generation)).filter((at) => at !== undefined);
+  if (since.length === 0) return wait(`machine ${owners[0]!.name} has not applied generation ${held.generation} yet`);
+  const late = machines.filter((machine) => machine.connected && !serves(machine, held));
+  const until = Math.min(...since) + PATIENCE_MS;
+  if (late.length === 0 || now >= until) return { kind: 'serving' };
+  return wait(`waiting for ${late.map(({ name }) => `machine ${name}`).join(', ')}`, until);
+}
+
+function troubleOf(held: HeldLoadBalancer, context: StatusContext): string {
+  const { machines, refusedBackends, set } = context;
+  const isOwned = machines.some((machine) => isOwner(machine, context));
+  const refusals = machines.flatMap((machine) => {
+    const refusal = machine.connected ? refusalBy(machine, held) : undefined;
+    return refusal === undefined ? [] : [`machine ${machine.name} does not serve it: ${refusal.message}`];
+  });
+  return [
+    ...(isOwned ? [] : [`no connected machine of load balancer set ${set} owns its addresses`]),
+    ...refusals,
+    ...refusedBackends.map(({ name, refusal }) => `backend ${name} is left out: ${refusal.message}`),
+  ].join('; ');
+}
+
+function machineStatuses(held: HeldLoadBalancer, context: StatusContext): readonly MachineStatus[] {
+  return context.machines.map((machine) => ({
+    machine: machine.name,
+    connected: machine.connected,
+    applied: held.served !== undefined && serves(machine, held),
+    owner: isOwner(machine, context),
+  }));
+}
+
+function isOwner({ connected, report }: MachineView, { vrrpInstance }: StatusContext): boolean {
+  return connected && report?.ownedInstances.includes(vrrpInstance) === true;
+}
+
+function serves(machine: MachineView, held: HeldLoadBalancer): boolean {
+  return appliedAt(machine, held.generation) !== undefined && refusalBy(machine, held) === undefined;
+}
+
+/** Only what a machine says of this generation counts: an older refusal was about an older wish. */
+function refusalBy({ report, acks }: MachineView, { wish, generation }: HeldLoadBalancer): Refusal | undefined {
+  if (report === undefined || (acks.at(-1)?.generation ?? 0) < generation) return undefined;
+  return report.refused.find(({ id }) => id === wish.id);
+}
+
+function appliedAt({ acks }: MachineView, generation: number): number | undefined {
+  return acks.find((ack) => ack.generation >= generation)?.at;
+}
+
+const ACKS_KEPT = 64;
+
+/**
+ * `acks` after a report: a generation counts from when it was first seen applied, and only in this epoch, because
+ * another life of the cloudagent may have counted differently. PURE.
+ */
+export function noteAck(acks: readonly Ack[], applied: Version, epoch: number, now: number): readonly Ack[] {
+  if (applied.epoch !== epoch) return [];
+  const last = acks.at(-1);
+  if (last !== undefined && compareVersions({ epoch, generation: last.generation }, applied) >= 0) return acks;
+  return [...acks.slice(1 - ACKS_KEPT), { generation: applied.generation, at: now }];
+}

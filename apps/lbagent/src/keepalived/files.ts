@@ -1,0 +1,115 @@
+import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { renderAnnounce, renderBecomeOwner, renderLeaveOwner } from '../links/batches.ts';
+import { run, runOrThrow } from '../processes/run.ts';
+import { instanceFiles, keepalivedFiles } from './paths.ts';
+import { renderCheckScript, renderNotifyScript } from './scripts.ts';
+import type { ScriptPrograms } from './scripts.ts';
+import type { InstanceAddresses, KeepalivedPaths } from './types.ts';
+
+/** Puts the file in place whole or not at all, on the disk before it is named. False when it already holds these bytes. */
+export async function writeWhole(path: string, content: string, mode: number): Promise<boolean> {
+  if ((await readIfThere(path)) === content) return false;
+  const file = await open(`${path}.new`, 'w', mode);
+  try {
+    await file.writeFile(content);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await chmod(`${path}.new`, mode);
+  await rename(`${path}.new`, path);
+  return true;
+}
+
+/**
+ * Writes what the notify script runs: call it before the addresses of the links are looked at. Then whoever becomes owner
+ * in between finds either the new batch or lbagent right behind.
+ */
+export async function writeBatches(paths: KeepalivedPaths, instances: readonly InstanceAddresses[]): Promise<void> {
+  for (const instance of instances) {
+    const files = instanceFiles(paths, instance.instance);
+    await writeWhole(files.becomeOwner, renderBecomeOwner(instance), 0o640);
+    await writeWhole(files.leaveOwner, renderLeaveOwner(instance), 0o640);
+    await writeWhole(files.announce, renderAnnounce(instance), 0o640);
+  }
+}
+
+export interface PrepareInput {
+  readonly paths: KeepalivedPaths;
+  readonly programs: ScriptPrograms;
+  /** Port of HAProxy's health frontend on 127.0.0.1. */
+  readonly healthPort: number;
+}
+
+/** Makes directories, scripts, fifo and track file; before keepalived is started. May be repeated. */
+export async function prepareKeepalived({ paths, programs, healthPort }: PrepareInput): Promise<void> {
+  const files = keepalivedFiles(paths);
+  await mkdir(paths.directory, { recursive: true, mode: 0o755 });
+  await mkdir(paths.runDirectory, { recursive: true, mode: 0o755 });
+  await mkdir(dirname(paths.config), { recursive: true });
+  await writeWhole(files.notifyScript, renderNotifyScript(paths, programs), 0o755);
+  await writeWhole(files.checkScript, renderCheckScript(healthPort), 0o755);
+  const made = await run(['mkfifo', '-m', '600', files.fifo]);
+  if (made.code !== 0 && !made.stderr.includes('File exists')) {
+    throw new Error(`${files.fifo} cannot be made: ${made.stderr.trim()}`);
+  }
+}
+
+/** Tells keepalived whether this machine is fit to own addresses. Unfit hands them over within tens of milliseconds. */
+export async function writeTrackFile(paths: KeepalivedPaths, fit: boolean): Promise<void> {
+  const file = await open(keepalivedFiles(paths).track, 'w', 0o644);
+  try {
+    await file.writeFile(fit ? '0\n' : '1\n');
+  } finally {
+    await file.close();
+  }
+}
+
+export interface ConfigChange {
+  readonly paths: KeepalivedPaths;
+  /** Path of keepalived. */
+  readonly keepalived: string;
+  /** From `renderKeepalived`. */
+  readonly content: string;
+}
+
+export type ConfigOutcome =
+  { readonly kind: 'unchanged' | 'changed' } | { readonly kind: 'refused'; readonly message: string };
+
+/**
+ * Writes keepalived.conf after keepalived itself found it good; what it refused stays beside it as `.failed`. The caller reloads
+ * when it was `changed`: a reload without a change would stall VRRP for nothing.
+ */
+export async function writeKeepalivedConfig({ paths, keepalived, content }: ConfigChange): Promise<ConfigOutcome> {
+  const { config } = paths;
+  if ((await readIfThere(config)) === content) return { kind: 'unchanged' };
+  const candidate = `${config}.candidate`;
+  await writeWhole(candidate, content, 0o640);
+  const tested = await run([keepalived, '--config-test', `--use-file=${candidate}`]);
+  if (tested.code !== 0) {
+    await rename(candidate, `${config}.failed`);
+    const said = `${tested.stderr}${tested.stdout}`.trim().replaceAll('\n', '; ');
+    return { kind: 'refused', message: `keepalived refuses its configuration (kept as ${config}.failed): ${said}` };
+  }
+  await rename(candidate, config);
+  await rm(`${config}.failed`, { force: true });
+  return { kind: 'changed' };
+}
+
+/** For example `2.2.7`. */
+export async function keepalivedVersion(keepalived: string): Promise<string> {
+  const result = await run([keepalived, '--version']);
+  const match = /Keepalived v(\S+)/.exec(result.stderr + result.stdout);
+  if (match) return match[1]!;
+  return (await runOrThrow([keepalived, '--version'])).trim();
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

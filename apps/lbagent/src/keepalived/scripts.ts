@@ -1,0 +1,89 @@
+import type { KeepalivedPaths } from './types.ts';
+
+/** Programs that the scripts use, as absolute paths. */
+export interface ScriptPrograms {
+  readonly ip: string;
+  /** Of util-linux. */
+  readonly flock: string;
+  /** For links that refuse to have their hardware address set while they are up; without it those stay unannounced. */
+  readonly arping?: string;
+}
+
+/**
+ * PURE. The script that keepalived runs at each change of state, as `notify.sh DEVICE ANCHOR INSTANCE NAME STATE`.
+ * It needs nothing of lbagent but the prepared batches. Scripts of two changes may overlap and overtake each other, so
+ * each takes its turn, and the last word is not the state it was called with but whether the anchor is on the link.
+ * Announcements are repeated after 50 ms and 500 ms: the last owner may have answered for a VIP after the first.
+ */
+export function renderNotifyScript(paths: KeepalivedPaths, programs: ScriptPrograms): string {
+  const fallback =
+    programs.arping === undefined
+      ? 'true'
+      : [
+          `sed -n 's|^addr replace \\([0-9.]*\\)/32 dev \\([^ ]*\\).*|\\1 \\2|p' "$directory/$name.become-owner" |`,
+          `      while read -r vip link; do ${programs.arping} -q -U -c 1 -I "$link" "$vip" & done`,
+        ].join('\n');
+  return `#!/bin/sh
+# Written by lbagent. Run by keepalived: DEVICE ANCHOR INSTANCE NAME STATE [PRIORITY]
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+device=$1 anchor=$2 name=$4 state=$5
+directory=${paths.directory}
+run=${paths.runDirectory}
+
+owns() { [ -n "$(${programs.ip} -o address show dev "$device" to "$anchor" 2>/dev/null)" ]; }
+
+batch() { ${programs.ip} -force -batch "$directory/$name.$1" >/dev/null 2>&1; }
+
+announce() {
+  batch announce ||
+    ${fallback}
+}
+
+announce_again() {
+  for pause in 0.05 0.45; do
+    sleep $pause
+    owns || return
+    announce
+  done
+}
+
+exec 9>"$run/$name.lock"
+${programs.flock} 9
+
+case $state in
+  MASTER*) did=become-owner ;;
+  *) did=leave-owner ;;
+esac
+batch $did
+if owns; then is=become-owner; else is=leave-owner; fi
+[ $is = $did ] || batch $is
+
+if [ $is = become-owner ]; then now=MASTER
+elif [ $did = become-owner ]; then now=BACKUP
+else now=$state
+fi
+echo $now >"$run/$name.state.new" && mv -f "$run/$name.state.new" "$run/$name.state"
+
+if [ $is = become-owner ]; then announce_again 9>&- & fi
+exit 0
+`;
+}
+
+/**
+ * PURE. The script that keepalived runs every second: does HAProxy answer? Connecting proves nothing, because the kernel
+ * accepts for a stopped process too; so it asks the health frontend on loopback and waits for the reply. Refused: at once unfit.
+ * Silent: unfit after 1.5 s, so that a busy machine does not give up its addresses. bash alone, because a stock machine
+ * has no other client for sure.
+ */
+export function renderCheckScript(healthPort: number): string {
+  if (!Number.isInteger(healthPort) || healthPort < 1 || healthPort > 65_535) {
+    throw new Error(`${healthPort} is not a port`);
+  }
+  return `#!/bin/bash
+# Written by lbagent. Run by keepalived.
+exec 3<>/dev/tcp/127.0.0.1/${healthPort} || exit 1
+printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3
+IFS= read -r -t 1.5 -u 3 line || exit 1
+[[ $line == HTTP/1.?' 200 '* ]]
+`;
+}

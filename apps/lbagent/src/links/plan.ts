@@ -1,0 +1,57 @@
+import { familyOf } from '@fairlead/model';
+import type { LinkAddress, LinkAddressChange, LinksObserved, ObservedAddress } from './types.ts';
+
+/**
+ * An address metric that nobody else uses marks the addresses that lbagent (or the prepared batch) put on a link.
+ * On a host route it has no other effect, and kernels from 4.18 on keep it.
+ */
+export const OURS_METRIC = 46130;
+
+/** PURE. `eth0 10.0.0.1`: one VIP on one link. */
+export function linkAddressKey({ device, address }: LinkAddress): string {
+  return `${device} ${address}`;
+}
+
+/**
+ * PURE. What to do so that of lbagent's own addresses exactly `desired` are on the links.
+ * An address that somebody else put there, as a host route too, is left as it is and counts as present.
+ */
+export function diffAddresses(desired: readonly LinkAddress[], observed: LinksObserved): LinkAddressChange {
+  const present = new Map(observed.addresses.filter(isHostRoute).map((each) => [linkAddressKey(each), each]));
+  const want = new Map(desired.map((each) => [linkAddressKey(each), each]));
+  return {
+    add: [...want].filter(([key]) => !present.has(key)).map(([, { device, address }]) => ({ device, address })),
+    remove: [...present]
+      .filter(([key, { ours }]) => ours && !want.has(key))
+      .map(([, { device, address }]) => ({ device, address })),
+  };
+}
+
+function isHostRoute({ address, prefixLength }: ObservedAddress): boolean {
+  return prefixLength === (familyOf(address) === 'ipv4' ? 32 : 128);
+}
+
+/** PURE. Lines for `ip -batch` without the leading `ip`; each may be repeated. */
+export function addLine({ device, address }: LinkAddress): string {
+  return familyOf(address) === 'ipv4'
+    ? `addr replace ${address}/32 dev ${checkedDevice(device)} metric ${OURS_METRIC}`
+    : `addr replace ${address}/128 dev ${checkedDevice(device)} metric ${OURS_METRIC} nodad`;
+}
+
+export function removeLine({ device, address }: LinkAddress): string {
+  return `addr del ${address}/${familyOf(address) === 'ipv4' ? 32 : 128} dev ${checkedDevice(device)}`;
+}
+
+/** Setting the hardware address that the link already has makes the kernel announce every address of the link (with arp_notify). */
+export function announceLine(device: string, mac: string): string {
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2})+$/.test(mac)) throw new Error(`${JSON.stringify(mac)} is not a hardware address`);
+  return `link set dev ${checkedDevice(device)} address ${mac}`;
+}
+
+/** The name, or a throw when it would mean something else on a command line (kernel: no "/" or blank, at most 15 bytes). */
+export function checkedDevice(device: string): string {
+  if (!/^[A-Za-z0-9_.:@][A-Za-z0-9_.:@-]{0,14}$/.test(device) || device === '.' || device === '..') {
+    throw new Error(`${JSON.stringify(device)} is not the name of a link: see "ip link"`);
+  }
+  return device;
+}

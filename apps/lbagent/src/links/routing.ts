@@ -1,0 +1,108 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { run } from '../processes/run.ts';
+import { checkedDevice } from './plan.ts';
+import type { Repair, RoutingSettings } from './types.ts';
+
+/** Numbers that other programs leave alone: tables below 253 are handed out by people, 254 and 255 are the kernel's. */
+export const DEFAULT_TABLE = 46130;
+export const DEFAULT_RULE_PRIORITY = 4613;
+
+/**
+ * PURE. Kernel settings by path below /proc/sys.
+ * `rp_filter` is the larger of "all" and the link's, so both must be 0: caught packets come by a route that does not lead back.
+ * `arp_ignore`, `arp_announce`: answer for an address only on its own link, and ask only in the link's own name.
+ * `arp_notify`: announce the link's addresses when its hardware address is set.
+ */
+export function wantedSysctls(devices: readonly string[]): ReadonlyMap<string, string> {
+  const wanted = new Map([['net/ipv4/conf/all/rp_filter', '0']]);
+  for (const device of devices) {
+    // In a path a dot separates nothing, so VLAN links such as eth0.10 need no care.
+    const conf = `net/ipv4/conf/${checkedDevice(device)}`;
+    wanted.set(`${conf}/rp_filter`, '0');
+    wanted.set(`${conf}/arp_ignore`, '1');
+    wanted.set(`${conf}/arp_announce`, '2');
+    wanted.set(`${conf}/arp_notify`, '1');
+  }
+  return wanted;
+}
+
+export interface ListedRule {
+  readonly priority?: number;
+  readonly fwmark?: string;
+  readonly fwmask?: string;
+  readonly table?: string;
+}
+
+/** PURE. Whether the answer to `ip -j rule show` holds the rule that leads caught packets to our table. */
+export function hasRule(rules: readonly ListedRule[], settings: RoutingSettings): boolean {
+  const { mark, table, rulePriority } = settings;
+  return rules.some(
+    (rule) =>
+      rule.priority === rulePriority &&
+      Number(rule.fwmark) === mark.value &&
+      Number(rule.fwmask ?? 0xffffffff) === mark.mask &&
+      rule.table === String(table),
+  );
+}
+
+export interface ListedRoute {
+  readonly type?: string;
+  readonly dst?: string;
+  readonly dev?: string;
+}
+
+/** PURE. Whether the answer to `ip -j route show table N` delivers everything to this host. */
+export function hasLocalRoute(routes: readonly ListedRoute[]): boolean {
+  return routes.some(
+    ({ type, dst, dev }) => type === 'local' && dev === 'lo' && (dst === 'default' || dst === '0.0.0.0/0'),
+  );
+}
+
+export interface RoutingTools {
+  readonly ip: string;
+  readonly procSys: string;
+}
+
+/** Looks, repairs what differs and says what it was. A setting that the kernel refuses is thrown, after the rest was done. */
+export async function ensureRouting(tools: RoutingTools, settings: RoutingSettings): Promise<readonly Repair[]> {
+  const repairs: Repair[] = [];
+  const problems: string[] = [];
+  const { mark, table, rulePriority } = settings;
+
+  const ip = async (repair: Repair, ...args: string[]): Promise<void> => {
+    const done = await run([tools.ip, ...args]);
+    if (done.code === 0) repairs.push(repair);
+    else problems.push(`ip ${args.join(' ')}: ${done.stderr.trim()}`);
+  };
+  const list = async <T>(...args: string[]): Promise<readonly T[]> => {
+    const listed = await run([tools.ip, '-j', ...args]);
+    // A table that never had a route does not exist.
+    return listed.code === 0 && listed.stdout.trim() !== '' ? (JSON.parse(listed.stdout) as readonly T[]) : [];
+  };
+
+  if (!hasLocalRoute(await list<ListedRoute>('route', 'show', 'table', String(table)))) {
+    const route = ['route', 'replace', 'local', '0.0.0.0/0', 'dev', 'lo', 'table', String(table)];
+    await ip(`route of table ${table} was missing`, ...route);
+  }
+  if (!hasRule(await list<ListedRule>('rule', 'show'), settings)) {
+    const fwmark = `0x${mark.value.toString(16)}/0x${mark.mask.toString(16)}`;
+    const rule = ['rule', 'add', 'priority', String(rulePriority), 'fwmark', fwmark, 'lookup', String(table)];
+    await ip(`rule for mark ${fwmark} was missing`, ...rule);
+  }
+  for (const [path, value] of wantedSysctls(settings.devices)) {
+    const before = await setSysctl(`${tools.procSys}/${path}`, value).catch((error: unknown) => {
+      problems.push(`${path} cannot be set to ${value}: ${String(error)}`);
+      return value;
+    });
+    if (before !== value) repairs.push(`${path} was ${before}, is ${value}`);
+  }
+  if (problems.length > 0) throw new Error(`routing is not complete: ${problems.join('; ')}`);
+  return repairs;
+}
+
+/** Returns what it was before. */
+async function setSysctl(path: string, value: string): Promise<string> {
+  const before = (await readFile(path, 'utf8')).trim();
+  if (before !== value) await writeFile(path, value);
+  return before;
+}

@@ -1,0 +1,78 @@
+import { openLineTool } from '../processes/line-tool.ts';
+import { run, runOrThrow } from '../processes/run.ts';
+import { renderChange } from './elements.ts';
+import { isMissing, parseComplaint, parseListing } from './parse.ts';
+import { renderRuleset, TABLE } from './ruleset.ts';
+import type { CaughtChange, Nftables, NftablesObserved, RulesetSettings } from './types.ts';
+
+export interface NftablesOptions {
+  /** Path of nft. */
+  readonly nft: string;
+  /** What the base is judged by until `ensureBase` says otherwise. */
+  readonly settings: RulesetSettings;
+}
+
+/** nft refused a change; nothing of it is in force. */
+export class NftablesFailure extends Error {
+  override readonly name = 'NftablesFailure';
+  /** True: the table is not there (any more), so `ensureBase` first. */
+  readonly baseMissing: boolean;
+  /** The piece of the change that nft pointed at, for example `10.0.0.1`. */
+  readonly at: string | undefined;
+
+  constructor(message: string, baseMissing: boolean, at?: string) {
+    super(message);
+    this.baseMissing = baseMissing;
+    this.at = at;
+  }
+}
+
+/** Changes go through one `nft -i` that stays (0.3 ms each); looking starts an nft of its own (about 10 ms). */
+export function openNftables(options: NftablesOptions): Nftables {
+  let settings = options.settings;
+  const tool = openLineTool({
+    argv: [options.nft, '-i'],
+    sentinel: 'fairlead_sync',
+    complaint: /(?:[^\n]*Error: [^\n]*\n)?[^\n]*fairlead_sync\n[ \t^~]*\n/,
+  });
+
+  return {
+    async observe(): Promise<NftablesObserved> {
+      const listed = await run([options.nft, '-j', 'list', 'table', 'inet', TABLE]);
+      if (listed.code === 0) return parseListing(listed.stdout, settings);
+      const complaint = parseComplaint(listed.stderr);
+      if (complaint && isMissing(complaint)) return { base: 'missing', caught: [] };
+      throw new Error(
+        `nft cannot list table inet ${TABLE}: ${listed.stderr.trim()}. Is nft installed, and may lbagent use it?`,
+      );
+    },
+
+    async ensureBase(next): Promise<void> {
+      const input = renderRuleset(next);
+      const kept = await run([options.nft, '-f', '-'], { input });
+      // A set or chain of our name but of another kind cannot be changed in place.
+      if (kept.code !== 0) {
+        const anew = `add table inet ${TABLE}\ndelete table inet ${TABLE}\n${input}`;
+        await runOrThrow([options.nft, '-f', '-'], { input: anew });
+      }
+      settings = next;
+    },
+
+    async apply(change: CaughtChange): Promise<void> {
+      const line = renderChange(change);
+      if (line === undefined) return;
+      // Every change may be repeated, so an nft that died is replaced and asked once more.
+      const { complaints } = await tool.send([line]).catch(() => tool.send([line]));
+      if (complaints.trim() === '') return;
+      const complaint = parseComplaint(complaints) ?? { message: complaints.trim().slice(0, 500) };
+      const where = complaint.at === undefined ? '' : ` at ${complaint.at}`;
+      throw new NftablesFailure(
+        `nft refused a change${where}: ${complaint.message}`,
+        isMissing(complaint),
+        complaint.at,
+      );
+    },
+
+    close: () => tool.close(),
+  };
+}

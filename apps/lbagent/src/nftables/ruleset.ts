@@ -1,0 +1,91 @@
+import { familyOf } from '@fairlead/model';
+import type { Address } from '@fairlead/model';
+import type { Mark, RulesetSettings } from './types.ts';
+
+export const TABLE = 'fairlead';
+export const SETS = { ipv4: 'tcp4', ipv6: 'tcp6' } as const;
+
+/** Bits that neither kube-proxy (0xc000), Calico (0xffff0000 by default, on nodes) nor Tailscale (0xff0000: 0x40000, 0x80000) uses. */
+export const DEFAULT_MARK: Mark = { value: 0x00f1_0000, mask: 0x00ff_0000 };
+
+export interface BaseChain {
+  readonly name: string;
+  readonly hook: 'prerouting';
+  readonly priority: 'raw' | 'mangle';
+  readonly rules: readonly string[];
+}
+
+/**
+ * PURE. Chains and rules of the base.
+ * `vrrp`: adverts only from the set's members, and only from this very link (RFC 5798: TTL 255 cannot be forged from afar).
+ * `catch`: `tproxy` to listeners on loopback, which are closed to everybody who is not caught.
+ */
+export function baseChains(settings: RulesetSettings): readonly BaseChain[] {
+  const { value, mask } = settings.mark;
+  const keep = `0x${(~mask >>> 0).toString(16).padStart(8, '0')}`;
+  const mark = `meta mark set meta mark and ${keep} or 0x${value.toString(16).padStart(8, '0')}`;
+  return [
+    {
+      name: 'vrrp',
+      hook: 'prerouting',
+      priority: 'raw',
+      rules: [
+        ...strangers('ip', peersOf(settings, 'ipv4')),
+        'meta nfproto ipv4 meta l4proto 112 ip ttl != 255 counter drop',
+        ...strangers('ip6', peersOf(settings, 'ipv6')),
+        'meta nfproto ipv6 meta l4proto 112 ip6 hoplimit != 255 counter drop',
+      ],
+    },
+    {
+      name: 'catch',
+      hook: 'prerouting',
+      priority: 'mangle',
+      rules: [
+        `ip daddr . tcp dport @${SETS.ipv4} tproxy ip to 127.0.0.1:${settings.ipv4Port} ${mark} accept`,
+        `ip6 daddr . tcp dport @${SETS.ipv6} tproxy ip6 to [::1]:${settings.ipv6Port} ${mark} accept`,
+      ],
+    },
+  ];
+}
+
+/** PURE. Marks each rule with what it belongs to and its place, so that a changed, lost or moved rule is noticed. */
+export function ruleComment(settings: RulesetSettings, index: number): string {
+  return `${TABLE} ${fingerprint(JSON.stringify(baseChains(settings)))} ${index}`;
+}
+
+/** PURE. Input of `nft -f`: makes or repairs the base in one transaction and leaves the sets' elements as they are. */
+export function renderRuleset(settings: RulesetSettings): string {
+  const chains = baseChains(settings);
+  const lines = [
+    `add table inet ${TABLE}`,
+    `add set inet ${TABLE} ${SETS.ipv4} { type ipv4_addr . inet_service; }`,
+    `add set inet ${TABLE} ${SETS.ipv6} { type ipv6_addr . inet_service; }`,
+  ];
+  for (const { name, hook, priority } of chains) {
+    lines.push(`add chain inet ${TABLE} ${name} { type filter hook ${hook} priority ${priority}; policy accept; }`);
+    lines.push(`flush chain inet ${TABLE} ${name}`);
+  }
+  for (const { name, rules } of chains) {
+    rules.forEach((rule, index) => {
+      lines.push(`add rule inet ${TABLE} ${name} ${rule} comment "${ruleComment(settings, index)}"`);
+    });
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function peersOf(settings: RulesetSettings, family: 'ipv4' | 'ipv6'): readonly Address[] {
+  return settings.vrrpPeers.filter((peer) => familyOf(peer) === family).sort();
+}
+
+function strangers(header: 'ip' | 'ip6', peers: readonly Address[]): readonly string[] {
+  const family = header === 'ip' ? 'ipv4' : 'ipv6';
+  const source = peers.length === 0 ? '' : ` ${header} saddr != { ${peers.join(', ')} }`;
+  return [`meta nfproto ${family} meta l4proto 112${source} counter drop`];
+}
+
+/** FNV-1a, 32 bits: tells versions apart, keeps no secret. */
+function fingerprint(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}

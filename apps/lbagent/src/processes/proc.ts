@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+
+/** A process that no later process of the same number is mistaken for. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Clock ticks since boot (field 22 of /proc/PID/stat). */
+  readonly startTime: string;
+  /** Ticks start anew with each boot. */
+  readonly bootId: string;
+}
+
+/** Undefined when there is no such process, or only its zombie. */
+export function identifyProcess(pid: number): ProcessId | undefined {
+  const startTime = startTimeOf(pid);
+  return startTime === undefined ? undefined : { pid, startTime, bootId: bootId() };
+}
+
+export function isAlive(id: ProcessId): boolean {
+  return startTimeOf(id.pid) === id.startTime && bootId() === id.bootId;
+}
+
+/** Field 22 of /proc/PID/stat; undefined for a zombie. PURE. */
+export function parseStartTime(stat: string): string | undefined {
+  // The program's name, in brackets, may itself hold blanks and brackets.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+}
+
+/** Calls back once when the process is gone, at most `everyMs` later. Returns the way to stop looking. */
+export function whenGone(id: ProcessId, everyMs: number, callback: () => void): () => void {
+  const timer = setInterval(() => {
+    if (startTimeOf(id.pid) === id.startTime) return;
+    clearInterval(timer);
+    callback();
+  }, everyMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Sends a signal to a process, or with `-pid` to its group. False when there is none. */
+export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(pid, name);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** Waits until nobody is left in the process group; after `graceMs` ends them by force. */
+export async function groupGone(group: number, graceMs: number): Promise<void> {
+  const until = performance.now() + graceMs;
+  while (signal(-group, 0)) {
+    if (performance.now() >= until) signal(-group, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function startTimeOf(pid: number): string | undefined {
+  try {
+    return parseStartTime(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+let knownBootId: string | undefined;
+
+function bootId(): string {
+  knownBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return knownBootId;
+}

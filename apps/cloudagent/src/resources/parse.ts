@@ -56,7 +56,7 @@ const envelope = z.strictObject({
   apiVersion: z.literal(API_VERSION, { error: `write apiVersion: ${API_VERSION}` }),
   kind: choice(RESOURCE_KINDS),
   metadata,
-  spec: z.unknown(),
+  spec: z.unknown().optional(),
   status: z.unknown().optional(),
 });
 

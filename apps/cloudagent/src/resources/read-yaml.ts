@@ -94,18 +94,21 @@ class Reader {
     if (this.#parts >= MAX_PARTS) return null;
     if (depth > MAX_DEPTH)
       return this.#problem(path, `this is nested deeper than ${MAX_DEPTH} levels: nothing here needs that`);
-    this.#remember(path, node);
-    if (isAlias(node)) return this.#readAlias(node.source, path, depth);
+    const value = this.#readParts(node, path, depth);
+    // Only now: no anchor means itself, and what an alias stands for is reported where the alias stands.
     if (isNode(node) && 'anchor' in node && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
-    if (isMap(node)) return this.#readMap(node.items, path, depth);
-    if (isSeq(node)) return node.items.map((item, index) => this.read(item, [...path, index], depth + 1));
-    return isScalar(node) ? this.#readScalar(node.value, path) : null;
+    this.#remember(path, node);
+    return value;
   }
 
-  #readAlias(anchor: string, path: Path, depth: number): Json {
-    const target = this.#anchors.get(anchor);
+  #readParts(node: unknown, path: Path, depth: number): Json {
+    if (isMap(node)) return this.#readMap(node.items, path, depth);
+    if (isSeq(node)) return node.items.map((item, index) => this.read(item, [...path, index], depth + 1));
+    if (isScalar(node)) return this.#readScalar(node.value, path);
+    if (!isAlias(node)) return null;
+    const target = this.#anchors.get(node.source);
     if (target !== undefined) return this.read(target, path, depth + 1);
-    return this.#problem(path, `there is no anchor &${anchor.slice(0, 64)} before this`);
+    return this.#problem(path, `there is no anchor &${node.source.slice(0, 64)} before this`);
   }
 
   #readMap(items: readonly { key: unknown; value: unknown }[], path: Path, depth: number): Json {

@@ -272,7 +272,7 @@ describe('a stream', () => {
       for await (const event of client.watchStatus({})) void event;
     };
     expect(statusOf(await rejected(drain()))).toBeDefined();
-    expect(await client.openSession({ cluster: 'prod' })).toMatchObject({ session: 0 });
+    expect((await client.openSession({})).session).toBe(0);
   });
 });
 

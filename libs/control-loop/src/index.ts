@@ -1,0 +1,5 @@
+export * from './back-off.ts';
+export * from './clock.ts';
+export * from './shutdown.ts';
+export * from './supervise-loop.ts';
+export * from './work-queue.ts';

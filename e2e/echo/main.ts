@@ -97,7 +97,11 @@ for (const port of values.tcp) track(createTcpServer(converse)).listen(Number(po
 for (const port of values.udp) {
   const socket = createSocket('udp6');
   socket.on('message', (message, from) => {
-    socket.send(`${saw({ remoteAddress: from.address, remotePort: from.port })}: ${message.toString()}`, from.port, from.address);
+    socket.send(
+      `${saw({ remoteAddress: from.address, remotePort: from.port })}: ${message.toString()}`,
+      from.port,
+      from.address,
+    );
   });
   socket.bind(Number(port), '::');
 }

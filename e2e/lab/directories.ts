@@ -36,10 +36,12 @@ export function makeLabDirectory(name: string): string {
   if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(name)) {
     throw new Error(`${JSON.stringify(name)} is no name for a lab: small letters, digits and "-", 32 at most`);
   }
-  if (livingLabs().includes(name)) throw new Error(`lab ${name} is up already: take it down first, or take another name`);
+  if (livingLabs().includes(name))
+    throw new Error(`lab ${name} is up already: take it down first, or take another name`);
   const directory = join(labsDirectory(), name);
   // A unix socket's path has at most 107 bytes.
-  if (directory.length > 90) throw new Error(`${directory} is too long a path for a socket: set TMPDIR to a shorter one`);
+  if (directory.length > 90)
+    throw new Error(`${directory} is too long a path for a socket: set TMPDIR to a shorter one`);
   mkdirSync(directory, { mode: 0o700 });
   claim(directory);
   return directory;

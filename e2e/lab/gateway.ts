@@ -13,10 +13,15 @@ import { claim } from './directories.ts';
 async function main(): Promise<void> {
   const options = JSON.parse(process.argv[2] ?? '') as GatewayOptions;
   const { directory } = options;
-  const note = (text: string) => appendFileSync(join(directory, 'gateway.log'), `${new Date().toISOString()} ${text}\n`);
+  const note = (text: string) =>
+    appendFileSync(join(directory, 'gateway.log'), `${new Date().toISOString()} ${text}\n`);
   claim(directory);
 
-  const supervisor = [process.execPath, '--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'supervisor.ts')];
+  const supervisor = [
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    join(import.meta.dirname, 'supervisor.ts'),
+  ];
   const [program, ...rest] = insideNamespaces([...supervisor, directory, options.wireAddress]);
   const child = spawn(program!, rest, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, PATH: options.path } });
   const finish = (code: number) => {

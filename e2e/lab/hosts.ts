@@ -33,7 +33,8 @@ export async function openWire(address: string): Promise<Hosts> {
   await must(['ip', '-batch', '-'], {
     stdin: [
       'link set lo up',
-      `link add ${BRIDGE} type bridge forward_delay 0 mcast_snooping 0`,
+      // Left to itself, a bridge takes the address of one of its ports, and another one when that goes.
+      `link add ${BRIDGE} address ${cardOf(address.split('/')[0]!)} type bridge forward_delay 0 mcast_snooping 0`,
       `link set ${BRIDGE} up`,
       `address add ${address} dev ${BRIDGE}`,
     ].join('\n'),
@@ -146,14 +147,14 @@ class NetworkOfHosts implements Hosts {
     const routes = (spec.routes ?? []).map((route) => `route add ${route}`);
     const behind = spec.behind === undefined ? undefined : this.#get(spec.behind).pid;
     if (spec.behind === undefined) {
-      await must(['ip', '-batch', '-'], ip([`link add ${link} type veth peer name eth0 netns ${pid}`]));
+      await must(['ip', '-batch', '-'], ip([`link add ${link} type veth peer name eth0 address ${cardOf(address)} netns ${pid}`]));
       await must(['ip', '-batch', '-'], ip([`link set ${link} master ${BRIDGE} up`]));
     } else if (behind === undefined) {
       throw new Error(`${spec.name} cannot be behind ${spec.behind}, which is down`);
     } else {
       await must(
         [...into(behind), 'ip', '-batch', '-'],
-        ip([`link add ${link} type veth peer name eth0 netns ${pid}`]),
+        ip([`link add ${link} type veth peer name eth0 address ${cardOf(address)} netns ${pid}`]),
       );
     }
     await must([...into(pid), 'sh', '-c', sysctlScript(spec.sysctls ?? {})]);
@@ -183,6 +184,12 @@ function linkOf(host: string): string {
   let sum = 0;
   for (const character of host) sum = (sum * 31 + character.charCodeAt(0)) % 36 ** 4;
   return `v${sum.toString(36).padStart(4, '0')}-${host.slice(-8)}`;
+}
+
+/** A machine that boots again has the network card it had: others remember its hardware address. */
+function cardOf(address: string): string {
+  const bytes = address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
+  return ['02', '00', ...bytes].join(':');
 }
 
 function into(pid: number): readonly string[] {

@@ -19,8 +19,8 @@ export interface MachinesOptions {
   /** True: gone when this process is. False: stays until `down`. */
   readonly bound: boolean;
   readonly wireAddress: string;
-  /** Directories in front of the PATH of all programs in the lab. */
-  readonly binDirectories: readonly string[];
+  /** The system's own directories are added to it. */
+  readonly path: string;
   readonly forwards?: readonly Forward[];
 }
 
@@ -67,7 +67,7 @@ export async function openMachines(options: MachinesOptions): Promise<Machines> 
     directory,
     bound: options.bound,
     wireAddress: options.wireAddress,
-    path: [...options.binDirectories, SYSTEM_PATH].join(':'),
+    path: [...new Set([...options.path.split(':'), ...SYSTEM_PATH.split(':')])].filter(Boolean).join(':'),
     forwards: options.forwards ?? [],
   };
   const log = openSync(join(directory, 'gateway.log'), 'a');
@@ -159,7 +159,8 @@ export async function takeDown(directory: string): Promise<void> {
   if (owner !== undefined && owner !== process.pid) process.kill(owner, 'SIGTERM');
   const deadline = performance.now() + 10_000;
   while (ownerOf(directory) !== undefined) {
-    if (performance.now() > deadline) throw new Error(`process ${owner}, which keeps the lab, does not end: kill it with -9`);
+    if (performance.now() > deadline)
+      throw new Error(`process ${owner}, which keeps the lab, does not end: kill it with -9`);
     await sleep(10);
   }
   rmSync(directory, { recursive: true, force: true });

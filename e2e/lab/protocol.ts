@@ -108,9 +108,7 @@ export interface Request {
 }
 
 export type Reply =
-  | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly error: string }
-  | StreamEvent;
+  { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string } | StreamEvent;
 
 export interface StreamEvent {
   readonly id: number;

@@ -1,5 +1,16 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { dirname, join, normalize } from 'node:path';
 import { exitCode, run } from './command.ts';
@@ -72,7 +83,14 @@ function onDisk(host: string, path: string): string {
 }
 
 function statusOf(hosts: Hosts, processes: Processes): HostStatus[] {
-  const own: HostStatus = { name: WIRE, address: '', up: true, cut: false, pid: process.pid, processes: processes.status(WIRE) };
+  const own: HostStatus = {
+    name: WIRE,
+    address: '',
+    up: true,
+    cut: false,
+    pid: process.pid,
+    processes: processes.status(WIRE),
+  };
   const others = [...hosts.all.values()].map(({ spec, pid, cut }) => ({
     name: spec.name,
     address: spec.address,
@@ -88,7 +106,9 @@ function logsOf(host: string, bytes: number): LogText[] {
   const directory = `${diskOf(host)}/var/log`;
   if (!existsSync(directory)) return [];
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.log'));
-  return files.sort().map((file) => ({ host, name: file.replace(/\.log$/, ''), text: tailOf(join(directory, file), bytes) }));
+  return files
+    .sort()
+    .map((file) => ({ host, name: file.replace(/\.log$/, ''), text: tailOf(join(directory, file), bytes) }));
 }
 
 function tailOf(file: string, bytes: number): string {

@@ -37,7 +37,12 @@ function outagesIn(inOrder: readonly Attempt[], wallClock: (time: number) => num
   let count = 0;
   const close = (end: number, open: boolean) => {
     if (!first) return;
-    outages.push({ from: new Date(wallClock(first.start)).toISOString(), ms: round(end - first.start), attempts: count, open });
+    outages.push({
+      from: new Date(wallClock(first.start)).toISOString(),
+      ms: round(end - first.start),
+      attempts: count,
+      open,
+    });
     first = undefined;
     count = 0;
   };

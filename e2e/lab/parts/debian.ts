@@ -24,7 +24,9 @@ export async function fetchPackages(
     }
     const apt = ['apt-get', ...aptOptions(work)];
     await must([...apt, 'update'], { timeout: FIVE_MINUTES });
-    await must([...apt, '--no-install-recommends', '--download-only', 'install', ...packages], { timeout: FIVE_MINUTES });
+    await must([...apt, '--no-install-recommends', '--download-only', 'install', ...packages], {
+      timeout: FIVE_MINUTES,
+    });
     const files = globSync('*.deb', { cwd: archives });
     onProgress(`unpacking ${files.length} packages`);
     for (const file of files) await must(['dpkg-deb', '-x', join(archives, file), join(work, 'root')]);
@@ -86,7 +88,14 @@ function writeWrappers(work: string, target: string): void {
     if (statSync(join(root, file), { throwIfNoEntry: false })?.isFile()) wrap(basename(file), file);
   }
   // Debian makes these names when it installs the package.
-  for (const name of ['iptables', 'iptables-save', 'iptables-restore', 'ip6tables', 'ip6tables-save', 'ip6tables-restore']) {
+  for (const name of [
+    'iptables',
+    'iptables-save',
+    'iptables-restore',
+    'ip6tables',
+    'ip6tables-save',
+    'ip6tables-restore',
+  ]) {
     const variant = `usr/sbin/${name.replace('tables', 'tables-nft')}`;
     if (existsSync(join(root, variant))) wrap(name, variant);
   }

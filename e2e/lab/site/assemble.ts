@@ -1,0 +1,75 @@
+import type { App, Program } from '../bundle.ts';
+import type { Machines } from '../machines.ts';
+import { ADMIN_SOCKET, cloudagentArguments, lbagentArguments, pkiDirectory, PORTS, SITE_FILE } from './apps.ts';
+import type { NodeHost, Site, SiteHost } from './plan.ts';
+
+/** What a site is put together from. */
+export interface Assembly {
+  readonly machines: Machines;
+  readonly site: Site;
+  readonly siteFile: string;
+  readonly apps: Readonly<Record<App, string>>;
+  readonly programs: Readonly<Record<Program, string>>;
+  readonly onProgress: (sentence: string) => void;
+}
+
+/** Machines, links and echo programs: all that is there before Fairlead is. */
+export async function assembleHosts({ machines, site, programs }: Assembly): Promise<void> {
+  const prefix = site.subnet.split('/')[1];
+  const on = (host: SiteHost) => ({ name: host.name, address: `${host.address}/${prefix}` });
+  const podRoutes = (self: string) =>
+    site.nodes.filter((node) => node.name !== self).map((node) => `${node.podCidr} via ${node.address}`);
+  await machines.addHost({ ...on(site.client), sysctls: CLIENT_SYSCTLS });
+  await machines.addHost({ ...on(site.control), routes: podRoutes(site.control.name) });
+  await machines.addHost(on(site.cloudagent));
+  for (const machine of site.machines) await machines.addHost(on(machine));
+  for (const node of site.nodes) {
+    await machines.addHost({ ...on(node), routes: podRoutes(node.name), sysctls: { 'net.ipv4.ip_forward': '1' } });
+  }
+  await Promise.all(site.nodes.map((node) => machines.run(echoOn(node, site, programs.echo))));
+}
+
+/** A prober opens a hundred connections a second: ports must not run out. */
+const CLIENT_SYSCTLS = { 'net.ipv4.ip_local_port_range': '1024 65535', 'net.ipv4.tcp_tw_reuse': '1' };
+
+function echoOn(node: NodeHost, site: Site, program: string) {
+  const { http, tcp, udp } = site.echo;
+  return {
+    host: node.name,
+    name: 'echo',
+    argv: [process.execPath, program, '--name', node.name, '--http', `${http}`, '--tcp', `${tcp}`, '--udp', `${udp}`],
+    ready: { kind: 'http', url: `http://${node.address}:${http}/readyz` },
+    boot: true,
+  } as const;
+}
+
+/** Starts the cloudagent, enrols every LB machine with a join token and starts lbagent there. */
+export async function assembleFairlead(assembly: Assembly): Promise<void> {
+  const { machines, site, apps, onProgress } = assembly;
+  onProgress('starting the cloudagent');
+  await machines.writeFile(site.cloudagent.name, SITE_FILE, assembly.siteFile);
+  await machines.run({
+    host: site.cloudagent.name,
+    name: 'cloudagent',
+    argv: [process.execPath, apps.cloudagent, ...cloudagentArguments(site.name, site.cloudagent)],
+    ready: { kind: 'http', url: `http://${site.cloudagent.address}:${PORTS.metrics}/readyz` },
+    boot: true,
+  });
+  onProgress(`enrolling ${site.machines.map(({ name }) => name).join(', ')}`);
+  await Promise.all(site.machines.map((machine) => joinMachine(assembly, machine)));
+}
+
+async function joinMachine({ machines, site, apps }: Assembly, machine: SiteHost): Promise<void> {
+  const admin = [process.execPath, apps.fairlead, '--socket', ADMIN_SOCKET];
+  const token = await machines.must(site.cloudagent.name, [...admin, 'tokens', 'create', 'lbagent', machine.name]);
+  const lbagent = [process.execPath, apps.lbagent];
+  const join = [...lbagent, 'join', '--pki-dir', pkiDirectory(machine.name)];
+  await machines.must(machine.name, join, { stdin: token });
+  await machines.run({
+    host: machine.name,
+    name: 'lbagent',
+    argv: [...lbagent, ...lbagentArguments(machine)],
+    ready: { kind: 'http', url: `http://${machine.address}:${PORTS.lbagentMetrics}/healthz` },
+    boot: true,
+  });
+}

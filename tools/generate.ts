@@ -43,9 +43,14 @@ function runPbjs(extra: readonly string[]): { code: string; types: string } {
   }
 }
 
-/** --force-number changes the types only: the reader still makes Long objects where that package is installed. */
+/** --force-number changes the types only: readers and defaults still make Long objects where that package is installed. */
 function longsToNumbers(code: string): string {
-  return code.replace(/reader\.(u?int64|sint64|s?fixed64)\(\)/g, 'Number(reader.$1())');
+  const numbers = code
+    .replace(/reader\.(u?int64|sint64|s?fixed64)\(\)/g, 'Number(reader.$1())')
+    .replace(/= \$util\.Long \? \$util\.Long\.fromBits\(0,0,(?:true|false)\) : 0;/g, '= 0;');
+  if (/\bLong\b/.test(numbers))
+    throw new Error('pbjs writes Long objects in a way that tools/generate.ts does not know');
+  return numbers;
 }
 
 /**

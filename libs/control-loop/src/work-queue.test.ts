@@ -123,8 +123,8 @@ it('a success may ask to be looked at again, and the earlier of two times counts
   });
   queue.add('a');
   await clock.advance(0);
-  queue.addAfter('a', 5_000);
   queue.addAfter('a', 1_000);
+  queue.addAfter('a', 5_000);
   await clock.advance(999);
   expect(started).toHaveLength(1);
   await clock.advance(1);

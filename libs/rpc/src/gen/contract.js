@@ -3072,7 +3072,7 @@ export const fairlead = $root.fairlead = (() => {
                             this[keys[i]] = properties[keys[i]];
             };
 
-            OpenSessionResponse.prototype.session = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            OpenSessionResponse.prototype.session = 0;
             OpenSessionResponse.prototype.held = $util.emptyArray;
             OpenSessionResponse.prototype.nodeCidrs = $util.emptyArray;
             OpenSessionResponse.prototype.podCidrs = $util.emptyArray;
@@ -3312,7 +3312,7 @@ export const fairlead = $root.fairlead = (() => {
             };
 
             SyncNodesRequest.prototype.cluster = "";
-            SyncNodesRequest.prototype.session = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            SyncNodesRequest.prototype.session = 0;
             SyncNodesRequest.prototype.full = false;
             SyncNodesRequest.prototype.upsert = $util.emptyArray;
             SyncNodesRequest.prototype.remove = $util.emptyArray;
@@ -3721,7 +3721,7 @@ export const fairlead = $root.fairlead = (() => {
                             this[keys[i]] = properties[keys[i]];
             };
 
-            EnsureRequest.prototype.session = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            EnsureRequest.prototype.session = 0;
             EnsureRequest.prototype.loadBalancer = null;
 
             EnsureRequest.encode = function (message, writer, _depth) {
@@ -3911,7 +3911,7 @@ export const fairlead = $root.fairlead = (() => {
             };
 
             Ensured.prototype.addresses = $util.emptyArray;
-            Ensured.prototype.generation = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Ensured.prototype.generation = 0;
 
             Ensured.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4005,7 +4005,7 @@ export const fairlead = $root.fairlead = (() => {
             };
 
             DeleteRequest.prototype.cluster = "";
-            DeleteRequest.prototype.session = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            DeleteRequest.prototype.session = 0;
             DeleteRequest.prototype.id = "";
 
             DeleteRequest.encode = function (message, writer, _depth) {
@@ -4177,7 +4177,7 @@ export const fairlead = $root.fairlead = (() => {
             };
 
             WatchStatusRequest.prototype.cluster = "";
-            WatchStatusRequest.prototype.session = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            WatchStatusRequest.prototype.session = 0;
 
             WatchStatusRequest.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4772,8 +4772,8 @@ export const fairlead = $root.fairlead = (() => {
                             this[keys[i]] = properties[keys[i]];
             };
 
-            Version.prototype.epoch = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-            Version.prototype.generation = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Version.prototype.epoch = 0;
+            Version.prototype.generation = 0;
 
             Version.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -6324,13 +6324,13 @@ export const fairlead = $root.fairlead = (() => {
             SyncResponse.prototype.rejected = "";
             SyncResponse.prototype.refused = $util.emptyArray;
             SyncResponse.prototype.ownedInstances = $util.emptyArray;
-            SyncResponse.prototype.driftRepaired = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-            SyncResponse.prototype.haproxyReloads = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            SyncResponse.prototype.driftRepaired = 0;
+            SyncResponse.prototype.haproxyReloads = 0;
             SyncResponse.prototype.capabilities = null;
             SyncResponse.prototype.down = $util.emptyArray;
             SyncResponse.prototype.findings = $util.emptyArray;
             SyncResponse.prototype.clock = "";
-            SyncResponse.prototype.applyMicros = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            SyncResponse.prototype.applyMicros = 0;
             SyncResponse.prototype.traceparent = "";
 
             SyncResponse.encode = function (message, writer, _depth) {
@@ -8874,7 +8874,7 @@ export const fairlead = $root.fairlead = (() => {
             };
 
             ClusterView.prototype.name = "";
-            ClusterView.prototype.session = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            ClusterView.prototype.session = 0;
             ClusterView.prototype.sessionHolder = "";
             ClusterView.prototype.watching = false;
             ClusterView.prototype.nodes = $util.emptyArray;
@@ -9141,7 +9141,7 @@ export const fairlead = $root.fairlead = (() => {
             MachineView.prototype.connected = false;
             MachineView.prototype.connectionError = "";
             MachineView.prototype.applied = null;
-            MachineView.prototype.lagGenerations = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            MachineView.prototype.lagGenerations = 0;
             MachineView.prototype.ownedInstances = $util.emptyArray;
             MachineView.prototype.findings = $util.emptyArray;
             MachineView.prototype.capabilities = null;
@@ -9580,7 +9580,7 @@ export const google = $root.google = (() => {
                             this[keys[i]] = properties[keys[i]];
             };
 
-            Timestamp.prototype.seconds = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+            Timestamp.prototype.seconds = 0;
             Timestamp.prototype.nanos = 0;
 
             Timestamp.encode = function (message, writer, _depth) {

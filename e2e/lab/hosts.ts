@@ -147,7 +147,10 @@ class NetworkOfHosts implements Hosts {
     const routes = (spec.routes ?? []).map((route) => `route add ${route}`);
     const behind = spec.behind === undefined ? undefined : this.#get(spec.behind).pid;
     if (spec.behind === undefined) {
-      await must(['ip', '-batch', '-'], ip([`link add ${link} type veth peer name eth0 address ${cardOf(address)} netns ${pid}`]));
+      await must(
+        ['ip', '-batch', '-'],
+        ip([`link add ${link} type veth peer name eth0 address ${cardOf(address)} netns ${pid}`]),
+      );
       await must(['ip', '-batch', '-'], ip([`link set ${link} master ${BRIDGE} up`]));
     } else if (behind === undefined) {
       throw new Error(`${spec.name} cannot be behind ${spec.behind}, which is down`);

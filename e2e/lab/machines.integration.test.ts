@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { buildPrograms } from './bundle.ts';
 import { sleep } from './command.ts';
 import { labsDirectory, livingLabs, ownerOf } from './directories.ts';
@@ -156,7 +156,7 @@ describe('whatever is killed with -9', () => {
   ] as const;
 
   test.each(victims)('%s: nothing of the lab is left', async (victim) => {
-    const name = `t${process.pid}-kill`;
+    const name = `t${process.pid}-kill-${victims.indexOf(victim)}`;
     const program = `
       const { openMachines } = await import(${JSON.stringify(join(import.meta.dirname, 'machines.ts'))});
       const lab = await openMachines({ name: '${name}', bound: true, wireAddress: '10.9.0.1/16', path: '${SYSTEM}' });
@@ -167,13 +167,14 @@ describe('whatever is killed with -9', () => {
     const starter = spawn(process.execPath, ['--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    onTestFinished(() => void starter.kill('SIGKILL'));
     await new Promise((resolve) => starter.stdout.once('data', resolve));
     const gateway = ownerOf(join(labsDirectory(), name))!;
     const unshare = childrenOf(gateway)[0]!;
     const first = childrenOf(unshare)[0]!;
     const supervisor = childrenOf(first)[0]!;
     const namespace = readlinkSync(`/proc/${first}/ns/pid_for_children`);
-    expect(processesIn(namespace).length).toBeGreaterThanOrEqual(4);
+    await expect.poll(() => processesIn(namespace).length).toBeGreaterThanOrEqual(4);
     const pid = {
       'the gateway': gateway,
       unshare,
@@ -186,11 +187,10 @@ describe('whatever is killed with -9', () => {
     await expect.poll(() => existsSync(`/proc/${gateway}`) && !isZombie(gateway), { timeout: 5000 }).toBe(false);
     expect(livingLabs()).not.toContain(name);
     expect(existsSync(join(labsDirectory(), name))).toBe(false);
-    starter.kill('SIGKILL');
   });
 });
 
-test('an ordinary user has a lab too', async ({ onTestFinished }) => {
+test('an ordinary user has a lab too', async () => {
   const home = mkdtempSync(join(tmpdir(), 'home-'));
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
   const program = `

@@ -9,6 +9,8 @@ export interface HandlerExtras {
   readonly identity: Caller;
   /** This step of the caller's story; pass it on explicitly, it is nowhere else. */
   readonly trace: Trace;
+  /** Aborts when the server begins to stop: for calls that wait long and can answer early. */
+  readonly stopping: AbortSignal;
 }
 
 /** `signal` aborts when the caller has gone, and for streams when the server stops. */
@@ -31,7 +33,7 @@ export function boundary(settings: BoundarySettings): ServerMiddleware<HandlerEx
     const signal = call.responseStream ? AbortSignal.any([context.signal, settings.stopping]) : context.signal;
     try {
       if (identity === undefined) throw new Error('a call came past the gate without a caller');
-      return yield* call.next(call.request, { ...context, signal, identity, trace });
+      return yield* call.next(call.request, { ...context, signal, identity, trace, stopping: settings.stopping });
     } catch (error) {
       if (context.signal.aborted) throw error;
       const answer = toAnswer(error, settings, { trace, method: call.method.path });

@@ -115,7 +115,6 @@ class Renewal {
   }
 
   async run(stopping: AbortSignal): Promise<void> {
-    this.#version = await enrolmentVersion(this.#settings.pkiDirectory).catch(() => undefined);
     while (!stopping.aborted) {
       const due = nextAttempt(this.facts, this.#history, this.#draw);
       const pause = Math.min(Math.max(due - this.#now(), 0), longestSleep);
@@ -137,6 +136,8 @@ class Renewal {
     this.#version = version;
     const found = await readEnrolment(this.#settings.pkiDirectory);
     if (found === undefined || !sameIdentity(found.identity, this.#enrolment.identity)) return;
+    // What is in use may be newer than what is on disk, when the disk could not be written.
+    if (factsOfMaterial(found.material).notAfter <= this.facts.notAfter) return;
     this.#use(found, 'certificate taken up from the directory');
     this.#history = noFailures;
   }

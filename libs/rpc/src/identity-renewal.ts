@@ -151,8 +151,10 @@ class Renewal {
     );
     this.#version = await enrolmentVersion(this.#settings.pkiDirectory);
     this.#use(next.enrolment, 'certificate renewed');
-    if (written !== undefined)
-      throw new Error('the new certificate is in use, but not on disk', { cause: written.error });
+    if (written !== undefined) {
+      throw new Error('the new certificate is in use, but could not be written to disk', { cause: written.error });
+    }
+    this.#history = noFailures;
   }
 
   #use(enrolment: Enrolment, message: string): void {

@@ -77,6 +77,9 @@ export interface ConfigChange {
 export type ConfigOutcome =
   { readonly kind: 'unchanged' | 'changed' } | { readonly kind: 'refused'; readonly message: string };
 
+/** keepalived's exit code for "all is well, but script security is off", which is then what was asked for. */
+const SCRIPTS_UNSECURED = 6;
+
 /**
  * Writes keepalived.conf after keepalived itself found it good; what it refused stays beside it as `.failed`. The caller reloads
  * when it was `changed`: a reload without a change would stall VRRP for nothing.
@@ -87,7 +90,7 @@ export async function writeKeepalivedConfig({ paths, keepalived, content }: Conf
   const candidate = `${config}.candidate`;
   await writeWhole(candidate, content, 0o640);
   const tested = await run([keepalived, '--config-test', `--use-file=${candidate}`]);
-  if (tested.code !== 0) {
+  if (tested.code !== 0 && tested.code !== SCRIPTS_UNSECURED) {
     await rename(candidate, `${config}.failed`);
     const said = `${tested.stderr}${tested.stdout}`.trim().replaceAll('\n', '; ');
     return { kind: 'refused', message: `keepalived refuses its configuration (kept as ${config}.failed): ${said}` };

@@ -6,12 +6,16 @@ import type { KeepalivedPaths } from './types.ts';
 export interface KeepalivedInput {
   readonly config: MachineConfig;
   readonly paths: KeepalivedPaths;
-  /**
-   * Who moves the VIPs when the state changes. `keepalived`: its scripts, with lbagent dead too. `lbagent`: for where
-   * keepalived cannot run scripts (a user namespace without more than one group): then lbagent must be alive.
-   */
-  readonly scripts: 'keepalived' | 'lbagent';
+  readonly scripts: ScriptMode;
 }
+
+/**
+ * Who moves the VIPs when the state changes.
+ * `keepalived`: its scripts, with lbagent dead too, as long as nobody but root can change them.
+ * `keepalived-unsecured`: the same without that condition, for a user namespace, where the files of the real root look foreign.
+ * `lbagent`: for where keepalived cannot run scripts at all (a user namespace with one group); lbagent must be alive then.
+ */
+export type ScriptMode = 'keepalived' | 'keepalived-unsecured' | 'lbagent';
 
 /** PURE. What keeps this configuration from being rendered, all of it, each with what to do. Empty: nothing. */
 export function keepalivedProblems({ config, paths }: KeepalivedInput): readonly string[] {
@@ -54,7 +58,7 @@ export function renderKeepalived(input: KeepalivedInput): string {
   if (problems.length > 0) throw new Error(`keepalived.conf cannot be rendered: ${problems.join('; ')}`);
   const { config, paths, scripts } = input;
   const files = keepalivedFiles(paths);
-  const checks = scripts === 'keepalived';
+  const checks = scripts !== 'lbagent';
   const instances = [...config.vrrpInstances].sort((a, b) => (a.name < b.name ? -1 : 1));
   return [
     '# Written by lbagent. Changes made here are overwritten.',
@@ -65,6 +69,7 @@ export function renderKeepalived(input: KeepalivedInput): string {
     '    vrrp_priority -20',
     `    vrrp_notify_fifo ${files.fifo}`,
     ...(checks ? ['    script_user root'] : []),
+    ...(scripts === 'keepalived' ? ['    enable_script_security'] : []),
     '}',
     '',
     'vrrp_track_file haproxy_unfit {',
@@ -115,7 +120,7 @@ function renderInstance(vrrp: VrrpInstance, { config, paths, scripts }: Keepaliv
     '    track_file {',
     '        haproxy_unfit weight 0',
     '    }',
-    ...(scripts === 'keepalived'
+    ...(scripts !== 'lbagent'
       ? [
           '    track_script {',
           '        haproxy_answers',

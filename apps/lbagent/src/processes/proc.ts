@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A process that no later process of the same number is mistaken for. */
 export interface ProcessId {
@@ -21,8 +21,7 @@ export function isAlive(id: ProcessId): boolean {
 
 /** Field 22 of /proc/PID/stat; undefined for a zombie. PURE. */
 export function parseStartTime(stat: string): string | undefined {
-  // The program's name, in brackets, may itself hold blanks and brackets.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = fieldsOf(stat);
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }
 
@@ -51,18 +50,42 @@ export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
 /** Waits until nobody is left in the process group; after `graceMs` ends them by force. */
 export async function groupGone(group: number, graceMs: number): Promise<void> {
   const until = performance.now() + graceMs;
-  while (signal(-group, 0)) {
+  while (signal(-group, 0) && hasLivingMember(group)) {
     if (performance.now() >= until) signal(-group, 'SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-function startTimeOf(pid: number): string | undefined {
+/** A group of zombies still takes signals, and stays for as long as nobody reaps them. */
+function hasLivingMember(group: number): boolean {
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    const stat = readStat(Number(name));
+    return stat !== undefined && parseGroup(stat) === group && parseStartTime(stat) !== undefined;
+  });
+}
+
+/** Field 5 of /proc/PID/stat. PURE. */
+export function parseGroup(stat: string): number {
+  return Number(fieldsOf(stat)[2]);
+}
+
+/** Field 3 and what follows: the program's name before it, in brackets, may itself hold blanks and brackets. */
+function fieldsOf(stat: string): readonly string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function readStat(pid: number): string | undefined {
   try {
-    return parseStartTime(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
     return undefined;
   }
+}
+
+function startTimeOf(pid: number): string | undefined {
+  const stat = readStat(pid);
+  return stat === undefined ? undefined : parseStartTime(stat);
 }
 
 let knownBootId: string | undefined;

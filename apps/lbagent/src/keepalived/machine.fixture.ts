@@ -1,0 +1,124 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { address } from '@fairlead/model';
+import type { MachineConfig } from '@fairlead/model';
+import { openLinks } from '../links/kernel.ts';
+import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from '../links/routing.ts';
+import { openNftables } from '../nftables/kernel.ts';
+import { DEFAULT_MARK } from '../nftables/ruleset.ts';
+import { childSupervisor } from '../processes/child.ts';
+import { programPath } from '../processes/namespace.fixture.ts';
+import { haproxySpec, keepalivedSpec } from '../processes/specs.ts';
+import type { Supervisor } from '../processes/types.ts';
+import { prepareKeepalived, writeBatches, writeKeepalivedConfig, writeTrackFile } from './files.ts';
+import { renderKeepalived } from './render.ts';
+import type { KeepalivedPaths } from './types.ts';
+
+/** One LB machine of the pair 10.9.0.11 and 10.9.0.12, inside its own namespace, without lbagent's planning. */
+export interface TestMachine {
+  readonly name: string;
+  readonly advertIntervalMs: number;
+  readonly vips: readonly string[];
+}
+
+export const ANCHOR = '10.9.0.100';
+export const VIP_PORT = 80;
+
+export function machinePaths(name: string): KeepalivedPaths {
+  return {
+    config: `/run/${name}/etc/keepalived.conf`,
+    directory: `/run/${name}/vrrp`,
+    runDirectory: `/run/${name}/run`,
+  };
+}
+
+export function machineConfig({ name, advertIntervalMs }: TestMachine): MachineConfig {
+  return {
+    machine: name,
+    loadBalancerSet: 'edge',
+    members: ['lb-1', 'lb-2'].map((member, index) => ({ name: member, address: address(`10.9.0.1${index + 1}`) })),
+    vrrpInstances: [
+      {
+        name: 'edge-1',
+        virtualRouterId: 51,
+        anchorAddress: address(ANCHOR),
+        network: 'lan',
+        advertIntervalMs,
+        priorities: { 'lb-1': 250, 'lb-2': 225 },
+      },
+    ],
+    networks: [{ network: 'lan', device: 'eth0', subnets: ['10.9.0.0/24'], gateways: [], announce: true }],
+  };
+}
+
+/** Every caught connection is answered by HAProxy itself, with the machine's name. */
+function haproxyConfig(name: string): string {
+  return `
+global
+    stats socket /run/${name}/run/haproxy.sock mode 600 level admin
+defaults
+    mode http
+    timeout client 30s
+    timeout connect 10s
+    timeout server 30s
+frontend caught
+    bind 127.0.0.1:5000 transparent
+    http-request return status 200 content-type text/plain string ${name}
+frontend health
+    bind 127.0.0.1:5001
+    http-request return status 200
+`;
+}
+
+export function supervisorsOf(name: string): { readonly haproxy: Supervisor; readonly keepalived: Supervisor } {
+  const run = `/run/${name}/run`;
+  const haproxy = haproxySpec({
+    binary: programPath('haproxy'),
+    config: `/run/${name}/etc/haproxy.cfg`,
+    masterSocket: `${run}/haproxy-master.sock`,
+    pidFile: `${run}/haproxy.pid`,
+  });
+  const keepalived = keepalivedSpec({ binary: programPath('keepalived'), paths: machinePaths(name) });
+  const options = (program: string) => ({ stateDirectory: run, logFile: `/run/${name}/${program}.log` });
+  return {
+    haproxy: childSupervisor(haproxy, options('haproxy')),
+    keepalived: childSupervisor(keepalived, options('keepalived')),
+  };
+}
+
+/** Brings the machine up and leaves it alone: from here on it is a machine whose lbagent is dead. */
+export async function setUp(machine: TestMachine): Promise<unknown> {
+  const { name } = machine;
+  const config = machineConfig(machine);
+  const paths = machinePaths(name);
+  const ip = programPath('ip');
+  mkdirSync(`/run/${name}/etc`, { recursive: true });
+  writeFileSync(`/run/${name}/etc/haproxy.cfg`, haproxyConfig(name));
+  await prepareKeepalived({ paths, programs: { ip, flock: programPath('flock') }, healthPort: 5001 });
+
+  const peers = config.members.filter((member) => member.name !== name).map((member) => member.address);
+  const settings = { ipv4Port: 5000, ipv6Port: 5000, mark: DEFAULT_MARK, vrrpPeers: peers };
+  const nftables = openNftables({ nft: programPath('nft'), settings });
+  await nftables.ensureBase(settings);
+  const vips = machine.vips.map(address);
+  await nftables.apply({ add: vips.map((vip) => ({ address: vip, port: VIP_PORT })), remove: [] });
+  const links = openLinks({ ip });
+  const routing = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices: ['eth0'] };
+  const repairs = await links.ensureRouting(routing);
+  const again = await links.ensureRouting(routing);
+  const mac = (await links.observe()).links.find(({ device }) => device === 'eth0')?.mac;
+  await writeBatches(paths, [{ instance: 'edge-1', device: 'eth0', mac: mac!, anchor: address(ANCHOR), vips }]);
+
+  const keepalived = programPath('keepalived');
+  const content = renderKeepalived({ config, paths, scripts: 'keepalived' });
+  const outcome = await writeKeepalivedConfig({ paths, keepalived, content });
+  if (outcome.kind === 'refused') throw new Error(outcome.message);
+  await writeTrackFile(paths, true);
+  const supervisors = supervisorsOf(name);
+  await supervisors.haproxy.start();
+  await supervisors.keepalived.start();
+  const adopted = Object.values(supervisors).map((supervisor) => supervisor.status());
+  supervisors.haproxy.release();
+  supervisors.keepalived.release();
+  await Promise.all([nftables.close(), links.close()]);
+  return { outcome, repairs: repairs.length, again, adopted };
+}

@@ -1,0 +1,218 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { run, runOrThrow } from '../processes/run.ts';
+import { ANCHOR, machinePaths } from './machine.fixture.ts';
+import type { TestMachine } from './machine.fixture.ts';
+import { keepalivedFiles } from './paths.ts';
+
+const SOURCE = join(import.meta.dirname, '..');
+
+/** A client and two LB machines on one bridge, each in its own network namespace, inside the namespaces of the test. */
+export interface Pair {
+  readonly client: number;
+  readonly machines: Readonly<Record<'lb-1' | 'lb-2', number>>;
+}
+
+export async function makePair(): Promise<Pair> {
+  await runOrThrow(['ip', 'link', 'add', 'br0', 'type', 'bridge']);
+  await runOrThrow(['ip', 'link', 'set', 'br0', 'up']);
+  const client = await makeHost('client', '10.9.0.50/24');
+  const pair = {
+    client,
+    machines: { 'lb-1': await makeHost('lb-1', '10.9.0.11/24'), 'lb-2': await makeHost('lb-2', '10.9.0.12/24') },
+  };
+  return pair;
+}
+
+async function makeHost(name: string, address: string): Promise<number> {
+  const holder = spawn('unshare', ['--net', 'sleep', 'infinity'], { stdio: 'ignore' });
+  const pid = holder.pid!;
+  const own = readlinkSync('/proc/self/ns/net');
+  while (readlinkSync(`/proc/${pid}/ns/net`) === own) await sleep(5);
+  const mac = `02:00:00:00:00:${address.split('/')[0]!.split('.')[3]!}`;
+  await runOrThrow([
+    'ip',
+    'link',
+    'add',
+    name,
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'eth0',
+    'address',
+    mac,
+    'netns',
+    String(pid),
+  ]);
+  await runOrThrow(['ip', 'link', 'set', name, 'master', 'br0', 'up']);
+  await inHost(pid, 'ip', 'link', 'set', 'lo', 'up');
+  await inHost(pid, 'ip', 'addr', 'add', address, 'dev', 'eth0');
+  await inHost(pid, 'ip', 'link', 'set', 'eth0', 'up');
+  return pid;
+}
+
+export function inHost(pid: number, ...argv: string[]): Promise<string> {
+  return runOrThrow(['nsenter', `--net=/proc/${pid}/ns/net`, '--', ...argv]);
+}
+
+/** Calls a function of the machine's fixture in the machine's namespace, as lbagent would run there. */
+export async function asMachine<T>(pair: Pair, machine: TestMachine, name: string): Promise<T> {
+  const runner = join(SOURCE, 'processes/namespace-runner.fixture.ts');
+  const module = join(SOURCE, 'keepalived/machine.fixture.ts');
+  const pid = pair.machines[machine.name as 'lb-1'];
+  const node = [process.execPath, '--no-warnings', runner, '--here', module, name, JSON.stringify(machine)];
+  const printed = await inHost(pid, ...node);
+  return JSON.parse(/^RESULT (.*)$/m.exec(printed)![1]!) as T;
+}
+
+/** Machines whose link carries the address. */
+export async function ownersOf(pair: Pair, address: string): Promise<readonly string[]> {
+  const owners: string[] = [];
+  for (const [name, pid] of Object.entries(pair.machines)) {
+    const listed = await inHost(pid, 'ip', '-o', 'addr', 'show', 'dev', 'eth0', 'to', address);
+    if (listed !== '') owners.push(name);
+  }
+  return owners;
+}
+
+export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline)
+      throw new Error(`${what}: not within 10 s\n${await logsOf('lb-1')}${await logsOf('lb-2')}`);
+    await sleep(20);
+  }
+}
+
+async function logsOf(name: string): Promise<string> {
+  return (await run(['tail', '-n', '30', `/run/${name}/keepalived.log`, `/run/${name}/haproxy.log`])).stdout;
+}
+
+export interface Outage {
+  /** Longest time between the starts of two attempts that succeeded one after the other. */
+  readonly gapMs: number;
+  readonly failed: number;
+  readonly attempts: number;
+  /** Who answered last. */
+  readonly lastAnswer: string;
+}
+
+/** What a client sees that opens a new connection every 5 ms, from 300 ms before the fault to `watchMs` after it. */
+export async function outageOf(
+  pair: Pair,
+  vip: string,
+  fault: () => Promise<unknown>,
+  watchMs = 2500,
+): Promise<Outage> {
+  const prober: ChildProcess = spawn(
+    'nsenter',
+    [
+      `--net=/proc/${pair.client}/ns/net`,
+      '--',
+      process.execPath,
+      '--no-warnings',
+      join(SOURCE, 'processes/probe.fixture.ts'),
+      vip,
+      '80',
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let printed = '';
+  prober.stdout!.on('data', (data: Buffer) => {
+    printed += data.toString();
+  });
+  await until('the client is served', async () => (printed.match(/ lb-/g) ?? []).length > 40);
+  await fault();
+  await sleep(watchMs);
+  prober.kill('SIGKILL');
+  const attempts = printed
+    .split('\n')
+    .filter((line) => line.includes(' '))
+    .map((line) => line.split(' ') as [string, string])
+    .map(([at, word]) => ({ at: Number(at), word }))
+    .sort((a, b) => a.at - b.at);
+  const good = attempts.filter(({ word }) => word !== 'FAILED');
+  const gaps = good.map(({ at }, index) => at - (good[index - 1]?.at ?? at));
+  return {
+    gapMs: Math.round(Math.max(...gaps)),
+    failed: attempts.length - good.length,
+    attempts: attempts.length,
+    lastAnswer: good.at(-1)?.word ?? 'nobody',
+  };
+}
+
+function pidIn(file: string): number {
+  return Number(readFileSync(file, 'utf8').trim());
+}
+
+async function workersOf(master: number): Promise<readonly number[]> {
+  const children = await run(['pgrep', '-P', String(master)]);
+  return children.stdout.trim().split('\n').map(Number);
+}
+
+/** Faults, one after the other, on two machines whose lbagents are dead. */
+export async function faultsWithoutLbagent(advertIntervalMs: number): Promise<unknown> {
+  const pair = await makePair();
+  const vips = Array.from({ length: 100 }, (_, index) => `10.9.1.${index + 1}`);
+  const vip = vips[50]!;
+  const [one, two] = ['lb-1', 'lb-2'].map((name): TestMachine => ({
+    name,
+    advertIntervalMs,
+    vips,
+  })) as readonly TestMachine[] as readonly [TestMachine, TestMachine];
+  await inHost(pair.client, 'ip', 'route', 'add', '10.9.1.0/24', 'dev', 'eth0');
+  const seen: Record<string, unknown> = {};
+  seen['setUp'] = await asMachine(pair, one, 'setUp');
+  await until('lb-1 owns', async () => (await ownersOf(pair, vip)).join() === 'lb-1');
+  await asMachine(pair, two, 'setUp');
+  await sleep(700);
+  seen['atStart'] = [await ownersOf(pair, ANCHOR), await ownersOf(pair, vip)];
+  const settled = async (owner: string): Promise<void> => {
+    await until(`${owner} alone owns`, async () => {
+      const owners = [
+        ...(await ownersOf(pair, ANCHOR)),
+        ...(await ownersOf(pair, vip)),
+        ...(await ownersOf(pair, vips[99]!)),
+      ];
+      return owners.join() === [owner, owner, owner].join();
+    });
+    await sleep(700);
+  };
+  const track = (name: string, word: string): void => writeFileSync(keepalivedFiles(machinePaths(name)).track, word);
+  const master = (name: string): number => pidIn(`/run/${name}/run/haproxy.pid`);
+  const link = (name: string, word: 'up' | 'down') => runOrThrow(['ip', 'link', 'set', name, word]);
+
+  seen['trackFile'] = await outageOf(pair, vip, async () => track('lb-1', '1'));
+  await settled('lb-2');
+  track('lb-1', '0');
+  seen['fitAgain'] = await outageOf(pair, vip, async () => undefined, 500);
+  seen['cut'] = await outageOf(pair, vip, () => link('lb-2', 'down'));
+  await settled('lb-1');
+  seen['healed'] = await outageOf(pair, vip, () => link('lb-2', 'up'));
+  await settled('lb-1');
+  seen['haproxyKilled'] = await outageOf(pair, vip, async () => process.kill(master('lb-1'), 'SIGKILL'), 4000);
+  await settled('lb-2');
+  await asMachine(pair, one, 'setUp');
+  await sleep(1500);
+  const [worker] = await workersOf(master('lb-2'));
+  seen['haproxyStopped'] = await outageOf(pair, vip, async () => process.kill(worker!, 'SIGSTOP'), 5000);
+  await settled('lb-1');
+  process.kill(worker!, 'SIGCONT');
+  await sleep(1500);
+  const keepalived = pidIn(keepalivedFiles(machinePaths('lb-1')).pid);
+  seen['keepalivedTerminated'] = await outageOf(pair, vip, async () => process.kill(keepalived, 'SIGTERM'));
+  await settled('lb-2');
+  await asMachine(pair, one, 'setUp');
+  await sleep(1500);
+  const group = pidIn(keepalivedFiles(machinePaths('lb-2')).pid);
+  seen['keepalivedKilled'] = await outageOf(pair, vip, async () => process.kill(-group, 'SIGKILL'));
+  seen['twoOwners'] = await ownersOf(pair, vip);
+  await asMachine(pair, two, 'setUp');
+  await settled('lb-1');
+  seen['states'] = ['lb-1', 'lb-2'].map((name) => readFileSync(`/run/${name}/run/edge-1.state`, 'utf8').trim());
+  return seen;
+}

@@ -23,6 +23,7 @@ import { join } from 'node:path';
 import type { Role } from '../../authorise.ts';
 import { openSqliteStore } from '../../store/sqlite-store.ts';
 import type { Store } from '../../store/store.ts';
+import { slowStore } from './slow-store.ts';
 import { openIdentity, type SiteIdentity, type SiteIdentitySettings } from '../open-identity.ts';
 
 /** A cloudagent reduced to its identity: real store, real join and control port; its clock can be moved. */
@@ -50,7 +51,10 @@ export interface TestSite {
 }
 
 export async function openTestSite(
-  settings: Partial<SiteIdentitySettings> & { readonly keep?: { directory: string } } = {},
+  settings: Partial<SiteIdentitySettings> & {
+    readonly keep?: { directory: string };
+    readonly readLatency?: number;
+  } = {},
 ): Promise<TestSite> {
   const directory = settings.keep?.directory ?? mkdtempSync(join(tmpdir(), 'fairlead-identity-'));
   const lines: Record<string, unknown>[] = [];
@@ -60,7 +64,10 @@ export async function openTestSite(
     destination: { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
   });
   const cleanups: (() => Promise<void> | void)[] = [];
-  const store = openSqliteStore({ file: join(directory, 'state', 'store.sqlite') });
+  const store = slowStore(
+    openSqliteStore({ file: join(directory, 'state', 'store.sqlite') }),
+    settings.readLatency ?? 0,
+  );
   const addresses = { join: '', control: '' };
   const clock = { later: 0 };
   const identity = await openIdentity({

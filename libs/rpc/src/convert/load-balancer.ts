@@ -1,6 +1,7 @@
 import * as pb from '#gen';
 import type { AddressFamily, LoadBalancer, PlacedAddress, PlacedLoadBalancer, Port } from '@fairlead/model';
 import * as read from './check.ts';
+import { inKeyOrder } from './key-order.ts';
 import { checkFromProto, checkToProto, targetFromProto, targetToProto } from './port.ts';
 
 /** A load balancer's message is at most this long, so that one of them fits into every message that carries it. */
@@ -17,8 +18,8 @@ export function loadBalancerToProto(lb: LoadBalancer): pb.LoadBalancer.$Properti
     pool,
     families: lb.families.map((family) => FAMILY_TO_PROTO[family]),
     ports: lb.ports.map(portToProto),
-    labels,
-    namespaceLabels,
+    labels: inKeyOrder(labels),
+    namespaceLabels: inKeyOrder(namespaceLabels),
   };
 }
 

@@ -1,9 +1,11 @@
 import type * as pb from '#gen';
 import type { MachineConfig, Member, NetworkAttachment, VrrpInstance } from '@fairlead/model';
 import * as read from './check.ts';
+import { inKeyOrder } from './key-order.ts';
 
 export function machineConfigToProto(config: MachineConfig): pb.MachineConfig.$Properties {
-  const { machine, loadBalancerSet, members, vrrpInstances, networks } = config;
+  const { machine, loadBalancerSet, members, networks } = config;
+  const vrrpInstances = config.vrrpInstances.map((one) => ({ ...one, priorities: inKeyOrder(one.priorities) }));
   return { machine, loadBalancerSet, members, vrrpInstances, networks };
 }
 

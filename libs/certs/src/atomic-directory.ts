@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** A file of a set that is only ever seen whole. */
 export interface WholeFile {
@@ -20,7 +20,8 @@ const abandonedAfter = 60_000;
  * `DIRECTORY/NAME` is a link to the file of the current set.
  */
 export async function writeWhole(directory: string, files: readonly WholeFile[]): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (made !== undefined) await syncDirectory(dirname(made));
   await chmod(directory, 0o700);
   const version = versionPrefix + randomBytes(8).toString('hex');
   await mkdir(join(directory, version), { mode: 0o700 });

@@ -19,6 +19,11 @@ export async function makeKeyPair(keyType: KeyType = 'P-256'): Promise<KeyPair> 
     : await generate('rsa', { modulusLength: 2048 });
 }
 
+/** What a key of ours is made of. */
+export function keyTypeOf(key: KeyObject): KeyType {
+  return key.asymmetricKeyType === 'rsa' ? 'RSA-2048' : 'P-256';
+}
+
 /** PKCS#8 PEM of a private key. For a file of mode 0600 or a TLS context, nowhere else. */
 export function privateKeyToPem(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }).toString();

@@ -5,6 +5,7 @@ import {
   factsOfMaterial,
   formatIdentity,
   keyPairOfPem,
+  keyTypeOf,
   certificatesOfPem,
   makeKeyPair,
   privateKeyToPem,
@@ -16,6 +17,7 @@ import {
   type EnrolledIdentity,
   type Enrolment,
   type KeyPair,
+  type KeyType,
   type Material,
 } from '@fairlead/certs';
 import { openChannel } from './channel.ts';
@@ -31,14 +33,14 @@ export type Enrolled = { readonly enrolment: Enrolment } | { readonly refused: s
  * made here and stays here; the server is verified by the root in the token. Throws when the other side cannot be
  * reached or the directory not written: the token is then still good in the first case, and used up in the second.
  */
-export async function enrol(tokenText: string, pkiDirectory: string): Promise<Enrolled> {
+export async function enrol(tokenText: string, pkiDirectory: string, keyType: KeyType = 'P-256'): Promise<Enrolled> {
   const decoded = decodeJoinToken(tokenText);
   if ('refused' in decoded) return decoded;
   const { site, kind, name, join, control, rootCertificate } = decoded.token;
   const identity: EnrolledIdentity = { kind, site, name };
   const roots = certificatesToPem([rootCertificate]);
   return await refusedOr(async () => {
-    const material = await ask({ join, roots, identity }, async (client, keys) => {
+    const material = await ask({ join, roots, identity, keyType }, async (client, keys) => {
       const { nonce } = await client.challenge({});
       const publicKey = publicKeyToDer(keys.publicKey);
       const signature = signProof('enrol', keys.privateKey, nonce, publicKey);
@@ -51,35 +53,40 @@ export async function enrol(tokenText: string, pkiDirectory: string): Promise<En
 }
 
 /**
- * The next certificate for an enrolment, with a new key, tried in a handshake; not yet kept anywhere. Also for one
+ * The next certificate for an enrolment, with a new key of the same type, tried in a handshake; not yet kept anywhere. Also for one
  * whose certificate is past its end: the cloudagent decides. Throws when the other side cannot be reached.
  */
 export async function renew(enrolment: Enrolment): Promise<Enrolled> {
   const { identity, join, material: old } = enrolment;
+  const oldKey = keyPairOfPem(old.privateKey).privateKey;
   return await refusedOr(async () => {
-    const material = await ask({ join, roots: old.roots, identity }, async (client, keys) => {
-      const { nonce } = await client.challenge({});
-      const publicKey = publicKeyToDer(keys.publicKey);
-      const { issued } = await client.renew({
-        chain: certificatesOfPem(old.certificateChain),
-        nonce,
-        publicKey,
-        newKeySignature: signProof('renew', keys.privateKey, nonce, publicKey),
-        oldKeySignature: signProof('renew', keyPairOfPem(old.privateKey).privateKey, nonce, publicKey),
-      });
-      return issued;
-    });
+    const material = await ask(
+      { join, roots: old.roots, identity, keyType: keyTypeOf(oldKey) },
+      async (client, keys) => {
+        const { nonce } = await client.challenge({});
+        const publicKey = publicKeyToDer(keys.publicKey);
+        const { issued } = await client.renew({
+          chain: certificatesOfPem(old.certificateChain),
+          nonce,
+          publicKey,
+          newKeySignature: signProof('renew', keys.privateKey, nonce, publicKey),
+          oldKeySignature: signProof('renew', oldKey, nonce, publicKey),
+        });
+        return issued;
+      },
+    );
     await tryMaterial(material);
     return { enrolment: { ...enrolment, material } };
   });
 }
 
-interface JoinPort {
+interface Wish {
   readonly join: string;
   /** PEM. */
   readonly roots: string;
   /** Who asks. */
   readonly identity: EnrolledIdentity;
+  readonly keyType: KeyType;
 }
 
 interface IssuedMessage {
@@ -90,12 +97,12 @@ interface IssuedMessage {
 type Asking = (client: RpcClient<typeof IdentityService>, keys: KeyPair) => Promise<IssuedMessage | null | undefined>;
 
 /** Asks for a certificate over a verified connection and takes it only when it is the one asked for. */
-async function ask({ join, roots, identity }: JoinPort, asking: Asking): Promise<Material> {
+async function ask({ join, roots, identity, keyType }: Wish, asking: Asking): Promise<Material> {
   const cloudagent = { kind: 'cloudagent', site: identity.site } as const;
   const credentials = anonymousChannelCredentials({ current: () => ({ roots }) }, cloudagent);
   const channel = openChannel(join, credentials);
   try {
-    const keys = await makeKeyPair();
+    const keys = await makeKeyPair(keyType);
     const issued = await asking(createClient(IdentityService, channel), keys);
     const material = {
       privateKey: privateKeyToPem(keys.privateKey),

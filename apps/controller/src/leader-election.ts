@@ -1,3 +1,5 @@
+import type { Clock } from '@fairlead/control-loop';
+import { pause } from '@fairlead/control-loop';
 import type { Api } from './cluster/api.ts';
 import { ApiFailure } from './cluster/api.ts';
 import { field, integer, text } from './cluster/narrow.ts';
@@ -11,11 +13,10 @@ export interface ElectionOptions {
   /** Unique among the candidates. */
   readonly me: string;
   readonly times: ElectionTimes;
-  /** Milliseconds that go on while the process is stopped. */
-  readonly now: () => number;
+  /** Goes on while the process is stopped. */
+  readonly clock: Clock;
   /** For what is written into the Lease. */
   readonly wallClock: () => Date;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
   readonly onLeading: () => void;
   /** Called at most once, when leadership that was held is gone: the process must stop at once. */
@@ -35,7 +36,8 @@ export interface Election {
 
 /** Takes part in the election of one leader by a Lease. Election does not fence: the cloudagent's sessions do. */
 export function createElection(options: ElectionOptions): Election {
-  const { api, me, times, now } = options;
+  const { api, me, times, clock } = options;
+  const now = (): number => clock.now();
   const path = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
   let observation: Observation | undefined;
   let renewedAt: number | undefined;
@@ -91,33 +93,25 @@ export function createElection(options: ElectionOptions): Election {
     options.onLost(why);
   }
 
-  // Its own timer, because an API server that does not answer must not keep the deadline from being seen.
-  function watchDeadline(): NodeJS.Timeout {
-    return setInterval(
-      () => {
-        if (wasLeading && !finished && !stillLeads(renewedAt, now(), times)) {
-          lose(`the lease could not be renewed for ${times.renewDeadlineMs} ms`);
-        }
-      },
-      Math.min(250, times.renewDeadlineMs / 4),
-    );
+  // Beside the attempts, because an API server that does not answer must not keep the deadline from being seen.
+  function watchDeadline(): void {
+    if (finished) return;
+    if (wasLeading && !stillLeads(renewedAt, now(), times)) {
+      lose(`the lease could not be renewed for ${times.renewDeadlineMs} ms`);
+    } else clock.after(Math.min(250, times.renewDeadlineMs / 4), watchDeadline);
   }
 
   return {
     leads: () => !finished && stillLeads(renewedAt, now(), times),
 
     async run(signal) {
-      const timer = watchDeadline();
-      try {
-        while (!signal.aborted && !finished) {
-          await attempt().catch(options.onFailure);
-          if (wasLeading && !finished && observation?.record !== undefined && observation.record.holder !== me) {
-            lose(`${observation.record.holder || 'nobody'} holds the lease now`);
-          }
-          await options.sleep(times.retryMs * (1 + options.random() * 0.2), signal);
+      watchDeadline();
+      while (!signal.aborted && !finished) {
+        await attempt().catch(options.onFailure);
+        if (wasLeading && !finished && observation?.record !== undefined && observation.record.holder !== me) {
+          lose(`${observation.record.holder || 'nobody'} holds the lease now`);
         }
-      } finally {
-        clearInterval(timer);
+        await pause(clock, times.retryMs * (1 + options.random() * 0.2), signal);
       }
     },
 

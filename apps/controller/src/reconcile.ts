@@ -20,9 +20,11 @@ export interface ReconcileParts {
   readonly writer: ServiceWriter;
   /** Tells people; never waits, never throws. */
   readonly announce: (announcement: Announcement) => void;
+  /** A Service that had no address has been given one. */
+  readonly onPublished: (key: string) => void;
   /** By UID, status.loadBalancer as we last wrote it: what differs was written by somebody else. */
   readonly published: Map<string, string>;
-  /** Milliseconds, monotonic. */
+  /** Milliseconds, monotonic, the session's. */
   readonly now: () => number;
   readonly wallClock: () => Date;
 }
@@ -34,7 +36,7 @@ export interface Turn {
 }
 
 /** Undefined: nothing more to do until something changes. */
-export type Outcome = { readonly againInMs: number } | undefined;
+export type Outcome = { readonly againAfterMs: number } | undefined;
 
 /**
  * Brings one Service nearer to what it asks for: what it should be → finalizer → ensured by the cloudagent → told on the
@@ -49,18 +51,12 @@ export async function reconcile(key: string, parts: ReconcileParts, turn: Turn):
   if (service === undefined) return undefined;
   const wish = wishOf(service, parts);
   if (wish === undefined) return undefined;
-  switch (wish.kind) {
-    case 'not-ours':
-      return release(service, parts, turn);
-    case 'refused':
-      return tell(service, { ...wish, ...runningOf(service, session) }, parts);
-    case 'wanted': {
-      if ((await holdByFinalizer(service, parts)) === 'gone') return undefined;
-      const ensured = await session.ensure(wish.loadBalancer, turn.trace);
-      announceEnsured(service, wish.loadBalancer, ensured, cluster.nodes()).forEach(parts.announce);
-      return publish(service, ensured, parts);
-    }
-  }
+  if (wish.kind === 'not-ours') return release(service, parts, turn);
+  if (wish.kind === 'refused') return tell(service, { ...wish, ...runningOf(service, session) }, parts);
+  if ((await holdByFinalizer(service, parts)) === 'gone') return undefined;
+  const ensured = await session.ensure(wish.loadBalancer, turn.trace);
+  announceEnsured(service, wish.loadBalancer, ensured, cluster.nodes()).forEach(parts.announce);
+  return publish(service, ensured, parts);
 }
 
 /** A Service that is being deleted wants nothing. Undefined: its namespace has not been seen yet, and will wake us. */
@@ -102,9 +98,9 @@ async function publish(service: ServiceObject, ensured: Ensured, parts: Reconcil
   if (served === undefined || current.metadata.uid !== service.metadata.uid) return undefined;
   const young = ensured.since + PATIENCE_MS - parts.now();
   const change = statusChange(current, { kind: 'wanted', served }, stamp(parts));
-  if (served.state === 'pending' && young > 0 && change?.ingress === undefined) return { againInMs: young };
+  if (served.state === 'pending' && young > 0 && change?.ingress === undefined) return { againAfterMs: young };
   await write(current, change, parts);
-  return ensured.retryMs === undefined ? undefined : { againInMs: ensured.retryMs };
+  return ensured.retryMs === undefined ? undefined : { againAfterMs: ensured.retryMs };
 }
 
 async function tell(service: ServiceObject, verdict: Verdict, parts: ReconcileParts): Promise<undefined> {
@@ -119,6 +115,8 @@ async function write(service: ServiceObject, change: StatusChange | undefined, p
     change.ingress !== undefined && lastWritten !== undefined && lastWritten !== ingressText(service.status.ingress);
   if ((await parts.writer.changeStatus(service, change)) === 'gone') return;
   if (change.ingress !== undefined) parts.published.set(uid, ingressText(change.ingress));
+  const isFirst = service.status.ingress.length === 0 && (change.ingress ?? []).length > 0;
+  if (isFirst) parts.onPublished(keyOf(service.metadata));
   announceChange(service, change, forged).forEach(parts.announce);
 }
 
@@ -159,7 +157,7 @@ async function reconcileAlone(service: ServiceObject | undefined, parts: Reconci
   if (wish === undefined || wish.kind === 'not-ours') return undefined;
   if (wish.kind === 'refused') return tell(service, wish, parts);
   const waited = parts.now() - parts.session.closedSince;
-  if (waited < ALONE_MS) return { againInMs: ALONE_MS - waited };
+  if (waited < ALONE_MS) return { againAfterMs: ALONE_MS - waited };
   const message = 'The cloudagent does not answer; see the log of the controller.';
   return tell(service, { kind: 'wanted', served: { addresses: [], state: 'pending', message, lost: false } }, parts);
 }

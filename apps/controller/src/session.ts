@@ -1,3 +1,5 @@
+import type { Clock } from '@fairlead/control-loop';
+import { pause } from '@fairlead/control-loop';
 import type { LoadBalancer, Node } from '@fairlead/model';
 import type { Trace } from '@fairlead/telemetry';
 import type { Cloudagent, EnsureOutcome, LoadBalancerStatus, NodeRefusal } from './cloudagent.ts';
@@ -15,10 +17,8 @@ export interface SessionOptions {
   readonly mayOpen: () => boolean;
   /** All nodes as they are now. */
   readonly nodes: () => readonly Node[];
-  /** Milliseconds, monotonic. */
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly random: () => number;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly newTrace: () => Trace;
   /** A session is open and everything that the cloudagent holds is known: compare all of it. */
   readonly onOpen: () => void;
@@ -32,7 +32,7 @@ export interface SessionOptions {
 /** The controller's side of the contract with the cloudagent. */
 export interface Session {
   readonly open: boolean;
-  /** Since when there is no session, milliseconds of `now`. */
+  /** Since when there is no session, milliseconds of the clock. */
   readonly closedSince: number;
   /** Ids of the load balancers that are or may be held for a Service of this name, live or gone. */
   heldFor(key: string): readonly string[];
@@ -54,7 +54,7 @@ export interface Ensured {
   readonly sent: boolean;
   /** What it had been told before in this session. */
   readonly before: LoadBalancer | undefined;
-  /** When it was first told of this load balancer in this session, milliseconds of `now`. */
+  /** When it was first told of this load balancer in this session, milliseconds of the clock. */
   readonly since: number;
   /** With a refusal: how long until asking again makes sense. */
   readonly retryMs: number | undefined;
@@ -74,7 +74,8 @@ const STABLE_MS = 30_000;
 
 /** Speaks to the cloudagent on behalf of one cluster: one reign after another, each compared from scratch. */
 export function createSession(options: SessionOptions): Session {
-  const { cloudagent, now, random } = options;
+  const { cloudagent, clock, random } = options;
+  const now = (): number => clock.now();
   let reign: Reign | undefined;
   let closedSince = now();
 
@@ -116,7 +117,7 @@ export function createSession(options: SessionOptions): Session {
     if (status.namespace === '') return;
     const key = `${status.namespace}/${status.name}`;
     const justLost = mine.learn(status, key, now());
-    if (justLost) setTimeout(() => options.onStatus(key), LOST_AFTER_MS + 100).unref();
+    if (justLost) clock.after(LOST_AFTER_MS + 100, () => options.onStatus(key));
     tellOf(mine, key);
   }
 
@@ -184,7 +185,7 @@ export function createSession(options: SessionOptions): Session {
           options.onClosed(reason);
         }
         failed = now() - began > STABLE_MS ? 1 : failed + 1;
-        await options.sleep(pauseMs(failed, reason, random), signal);
+        await pause(clock, pauseMs(failed, reason, random), signal);
       }
     },
   };

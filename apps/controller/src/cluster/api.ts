@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import * as http from 'node:http';
 import * as https from 'node:https';
+import type { Clock } from '@fairlead/control-loop';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { field, integer, text } from './narrow.ts';
 
@@ -22,7 +23,7 @@ export class ApiFailure extends Error {
 }
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
@@ -62,11 +63,11 @@ const DEFAULT_TIMEOUT_MS = 15_000;
  * client-node loads the kubeconfig and knows how to authenticate; its own requests make a new connection each
  * (a TLS handshake in every answer's time), so requests are sent from here.
  */
-export function openApi(kubeConfig: KubeConfig, now: () => number): Api {
+export function openApi(kubeConfig: KubeConfig, clock: Clock): Api {
   const server = kubeConfig.getCurrentCluster()?.server;
   if (server === undefined) throw new Error('the kubeconfig names no current cluster: set current-context');
   const base = new URL(server);
-  const connections = credentialSource(kubeConfig, base, now);
+  const connections = credentialSource(kubeConfig, base, clock);
 
   async function open(request: Omit<ApiRequest, 'timeoutMs'>, signal: AbortSignal): Promise<IncomingMessage> {
     const { agent, headers } = await connections.current();
@@ -138,7 +139,7 @@ interface Connection {
 function credentialSource(
   kubeConfig: KubeConfig,
   base: URL,
-  now: () => number,
+  clock: Clock,
 ): { current(): Promise<Connection>; close(): void } {
   let connection: Connection | undefined;
   let material = '';
@@ -174,9 +175,9 @@ function credentialSource(
 
   return {
     async current() {
-      if (connection === undefined || now() - readAt > CREDENTIALS_MS) {
+      if (connection === undefined || clock.now() - readAt > CREDENTIALS_MS) {
         connection = await read();
-        readAt = now();
+        readAt = clock.now();
       }
       return connection;
     },

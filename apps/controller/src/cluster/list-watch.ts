@@ -1,3 +1,5 @@
+import type { Clock } from '@fairlead/control-loop';
+import { pause } from '@fairlead/control-loop';
 import type { Api } from './api.ts';
 import { ApiFailure } from './api.ts';
 import { field, integer, list, text } from './narrow.ts';
@@ -29,9 +31,7 @@ export interface Seen<T> {
 export interface ListWatchOptions {
   readonly api: Api;
   readonly signal: AbortSignal;
-  /** Milliseconds, monotonic. */
-  readonly now: () => number;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
   /** From 0 to 1. */
   readonly random: () => number;
   /** Told of every failure that was survived. */
@@ -43,7 +43,7 @@ export interface ListWatchOptions {
 
 /** How a watch is doing, for metrics and readiness. */
 export interface WatchHealth {
-  /** Milliseconds of `now` when the API server was last heard; undefined: never. */
+  /** Milliseconds of the clock when the API server was last heard; undefined: never. */
   lastHeard: number | undefined;
   lists: number;
   watches: number;
@@ -65,12 +65,12 @@ export async function followKind<T>(
   options: ListWatchOptions,
   health: WatchHealth = newHealth(),
 ): Promise<void> {
-  const { signal, now, sleep, random, onFailure } = options;
+  const { signal, clock, random, onFailure } = options;
   const follower = makeFollower(kind, sink, options, health);
   let quick = 0;
   let version: string | undefined;
   while (!signal.aborted) {
-    const began = now();
+    const began = clock.now();
     let failure: unknown;
     try {
       version ??= await follower.list();
@@ -83,8 +83,8 @@ export async function followKind<T>(
       version = isGone(error) ? undefined : (follower.reached() ?? version);
     }
     // A server that accepts and hangs up at once is in trouble too, in however good order it does so.
-    quick = now() - began >= STABLE_MS ? 0 : quick + 1;
-    if (failure !== undefined || quick > 0) await sleep(waitMs(Math.max(1, quick), failure, random), signal);
+    quick = clock.now() - began >= STABLE_MS ? 0 : quick + 1;
+    if (failure !== undefined || quick > 0) await pause(clock, waitMs(Math.max(1, quick), failure, random), signal);
   }
 }
 
@@ -110,7 +110,7 @@ interface Follower {
 }
 
 function makeFollower<T>(kind: Kind<T>, sink: Sink<T>, options: ListWatchOptions, health: WatchHealth): Follower {
-  const { api, signal, now, random, onFailure, pageSize = 500, idleMs = 90_000 } = options;
+  const { api, signal, clock, random, onFailure, pageSize = 500, idleMs = 90_000 } = options;
   const selector = kind.labelSelector === undefined ? {} : { labelSelector: kind.labelSelector };
   let reached: string | undefined;
 
@@ -127,7 +127,7 @@ function makeFollower<T>(kind: Kind<T>, sink: Sink<T>, options: ListWatchOptions
     const query = { ...selector, limit: String(limit), ...(token === '' ? {} : { continue: token }) };
     const accept = kind.accept === undefined ? {} : { accept: kind.accept.list };
     const answer = await api.request({ method: 'GET', path: kind.path, query, signal, timeoutMs: 60_000, ...accept });
-    health.lastHeard = now();
+    health.lastHeard = clock.now();
     return answer;
   }
 
@@ -181,7 +181,7 @@ function makeFollower<T>(kind: Kind<T>, sink: Sink<T>, options: ListWatchOptions
       signal,
       ...accept,
       onLine: (line) => {
-        health.lastHeard = now();
+        health.lastHeard = clock.now();
         if (line === undefined) health.watches++;
         else handle(line);
       },

@@ -1,0 +1,268 @@
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { ServiceSpec } from './cluster/objects.ts';
+import { narrowService } from './cluster/narrow.ts';
+import type { Desired, Surroundings } from './desired.ts';
+import { CLASS, desired } from './desired.ts';
+import { HTTP, service, type ServiceParts } from './testing/objects.ts';
+
+const AROUND: Surroundings = { cluster: 'prod', defaultClass: false, namespaceLabels: { team: 'web' }, readyNodes: [] };
+
+function ask(parts: ServiceParts = {}, around: Partial<Surroundings> = {}): Desired {
+  return desired(service(parts), { ...AROUND, ...around });
+}
+
+it('makes a load balancer of a Service of our class', () => {
+  expect(ask({ metadata: { labels: { app: 'front' } } })).toEqual({
+    kind: 'wanted',
+    loadBalancer: {
+      id: 'uid-1',
+      cluster: 'prod',
+      namespace: 'shop',
+      name: 'front',
+      wantedAddresses: [],
+      families: ['ipv4'],
+      ports: [
+        {
+          name: 'http',
+          protocol: 'TCP',
+          port: 80,
+          target: { kind: 'node-port', nodePort: 30_080, nodes: 'all' },
+          check: { kind: 'node' },
+        },
+      ],
+      labels: { app: 'front' },
+      namespaceLabels: { team: 'web' },
+    },
+  });
+});
+
+it('serves every port, in their order', () => {
+  const wish = ask({ spec: { ports: [HTTP, { name: 'https', port: 443, nodePort: 30_443 }] } });
+  expect(wish).toMatchObject({ loadBalancer: { ports: [{ port: 80 }, { name: 'https', port: 443 }] } });
+});
+
+it('sends connections of policy Local only to nodes with ready pods, known by their health port', () => {
+  const wish = ask(
+    { spec: { externalTrafficPolicy: 'Local', healthCheckNodePort: 31_000 } },
+    { readyNodes: ['b', 'a'] },
+  );
+  expect(wish).toMatchObject({
+    loadBalancer: {
+      ports: [{ target: { nodes: ['a', 'b'] }, check: { kind: 'http', port: 31_000, path: '/healthz' } }],
+    },
+  });
+});
+
+it('names no node for policy Local when no pod is ready, rather than all of them', () => {
+  const wish = ask({ spec: { externalTrafficPolicy: 'Local', healthCheckNodePort: 31_000 } });
+  expect(wish).toMatchObject({ loadBalancer: { ports: [{ target: { nodes: [] } }] } });
+});
+
+it('takes an address asked for by field, by annotation, or by both alike', () => {
+  const wanted = { loadBalancer: { wantedAddresses: ['192.168.0.157'] } };
+  const annotations = { 'fairlead.dev/ip': ' 192.168.0.157 ' };
+  expect(ask({ spec: { loadBalancerIP: '192.168.0.157' } })).toMatchObject(wanted);
+  expect(ask({ metadata: { annotations } })).toMatchObject(wanted);
+  expect(ask({ metadata: { annotations }, spec: { loadBalancerIP: '192.168.0.157' } })).toMatchObject(wanted);
+});
+
+it('passes on the pool asked for', () => {
+  expect(ask({ metadata: { annotations: { 'fairlead.dev/pool': 'dmz' } } })).toMatchObject({
+    loadBalancer: { pool: 'dmz' },
+  });
+});
+
+it.each<[string, { [K in keyof ServiceSpec]?: ServiceSpec[K] | undefined }, boolean, Desired['kind']]>([
+  ['our class', { loadBalancerClass: CLASS }, false, 'wanted'],
+  ['our class, where we are the default', { loadBalancerClass: CLASS }, true, 'wanted'],
+  ['no class', { loadBalancerClass: undefined }, false, 'not-ours'],
+  ['no class, where we are the default', { loadBalancerClass: undefined }, true, 'wanted'],
+  ['another class', { loadBalancerClass: 'metallb.io/x' }, false, 'not-ours'],
+  ['another class, where we are the default', { loadBalancerClass: 'metallb.io/x' }, true, 'not-ours'],
+  ['an empty class, where we are the default', { loadBalancerClass: '' }, true, 'not-ours'],
+  ['type ClusterIP', { type: 'ClusterIP' }, true, 'not-ours'],
+  ['type NodePort of our class', { type: 'NodePort' }, true, 'not-ours'],
+])('knows whose Service it is: %s', (_name, spec, defaultClass, kind) => {
+  expect(ask({ spec: spec as Partial<ServiceSpec> }, { defaultClass }).kind).toBe(kind);
+});
+
+const annotated = (key: string, value: string): ServiceParts => ({ metadata: { annotations: { [key]: value } } });
+const LOCAL = { externalTrafficPolicy: 'Local' };
+
+it.each<[string, ServiceParts, string, string]>([
+  ['UDP', { spec: { ports: [{ ...HTTP, protocol: 'UDP' }] } }, 'PROTOCOL_NOT_SERVED', 'spec.ports[0].protocol'],
+  ['SCTP', { spec: { ports: [{ ...HTTP, protocol: 'SCTP' }] } }, 'PROTOCOL_NOT_SERVED', 'spec.ports[0].protocol'],
+  [
+    'TCP and UDP together',
+    { spec: { ports: [HTTP, { ...HTTP, protocol: 'UDP' }] } },
+    'PROTOCOL_NOT_SERVED',
+    'spec.ports[1].protocol',
+  ],
+  ['no port', { spec: { ports: [] } }, 'NO_PORTS', 'spec.ports'],
+  ['no node port', { spec: { ports: [{ port: 80 }] } }, 'NODE_PORT_MISSING', 'spec.ports[0].nodePort'],
+  [
+    'source ranges',
+    { spec: { loadBalancerSourceRanges: ['10.0.0.0/8'] } },
+    'SOURCE_RANGES_NOT_SERVED',
+    'spec.loadBalancerSourceRanges',
+  ],
+  [
+    'source ranges by annotation',
+    annotated('service.beta.kubernetes.io/load-balancer-source-ranges', '10.0.0.0/8'),
+    'SOURCE_RANGES_NOT_SERVED',
+    'metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]',
+  ],
+  ['client affinity', { spec: { sessionAffinity: 'ClientIP' } }, 'AFFINITY_NOT_SERVED', 'spec.sessionAffinity'],
+  ['IPv6', { spec: { ipFamilies: ['IPv6'] } }, 'FAMILY_NOT_SERVED', 'spec.ipFamilies'],
+  ['dual stack', { spec: { ipFamilies: ['IPv4', 'IPv6'] } }, 'FAMILY_NOT_SERVED', 'spec.ipFamilies'],
+  [
+    'dual stack that the API server did not resolve',
+    { spec: { ipFamilyPolicy: 'RequireDualStack' } },
+    'FAMILY_NOT_SERVED',
+    'spec.ipFamilyPolicy',
+  ],
+  [
+    'no node ports wanted',
+    { spec: { allocateLoadBalancerNodePorts: false } },
+    'POD_MODE_NOT_SERVED',
+    'spec.allocateLoadBalancerNodePorts',
+  ],
+  [
+    'a policy to come',
+    { spec: { externalTrafficPolicy: 'Zone' } },
+    'TRAFFIC_POLICY_NOT_SERVED',
+    'spec.externalTrafficPolicy',
+  ],
+  ['Local without its port', { spec: LOCAL }, 'HEALTH_CHECK_NODE_PORT_MISSING', 'spec.healthCheckNodePort'],
+  [
+    'an address of the other family',
+    { spec: { loadBalancerIP: 'fd00::1' } },
+    'FAMILY_NOT_SERVED',
+    'spec.loadBalancerIP',
+  ],
+  [
+    'an address with leading zeros',
+    { spec: { loadBalancerIP: '010.0.0.1' } },
+    'INVALID_ADDRESS',
+    'spec.loadBalancerIP',
+  ],
+  ['a range as an address', { spec: { loadBalancerIP: '10.0.0.1/24' } }, 'INVALID_ADDRESS', 'spec.loadBalancerIP'],
+  ['a loopback address', { spec: { loadBalancerIP: '127.0.0.1' } }, 'INVALID_ADDRESS', 'spec.loadBalancerIP'],
+  [
+    'an address with a line break',
+    { spec: { loadBalancerIP: '10.0.0.1\n' } },
+    'INVALID_ADDRESS',
+    'spec.loadBalancerIP',
+  ],
+  [
+    'an empty address annotation',
+    annotated('fairlead.dev/ip', ''),
+    'INVALID_ADDRESS',
+    'metadata.annotations[fairlead.dev/ip]',
+  ],
+  [
+    'two addresses of one family',
+    annotated('fairlead.dev/ip', '10.0.0.1,10.0.0.2'),
+    'ADDRESS_CONFLICT',
+    'metadata.annotations[fairlead.dev/ip]',
+  ],
+  [
+    'a pool of bad form',
+    annotated('fairlead.dev/pool', 'a\nb'),
+    'INVALID_POOL',
+    'metadata.annotations[fairlead.dev/pool]',
+  ],
+  [
+    'PROXY protocol',
+    annotated('fairlead.dev/proxy-protocol', 'v2'),
+    'ANNOTATION_NOT_SERVED',
+    'metadata.annotations[fairlead.dev/proxy-protocol]',
+  ],
+  [
+    'a slip in an annotation',
+    annotated('fairlead.dev/pol', 'x'),
+    'UNKNOWN_ANNOTATION',
+    'metadata.annotations[fairlead.dev/pol]',
+  ],
+  [
+    'an annotation named like a property',
+    annotated('fairlead.dev/constructor', 'x'),
+    'UNKNOWN_ANNOTATION',
+    'metadata.annotations[fairlead.dev/constructor]',
+  ],
+])('refuses %s, naming the field', (_name, parts, reason, field) => {
+  const wish = ask(parts);
+  if (wish.kind !== 'refused') throw new Error(`not refused: ${wish.kind}`);
+  expect(wish.refusals).toMatchObject([{ reason, field }]);
+  expect(wish.refusals[0]!.message).toMatch(/^[^\n]*: .+\.$|^[^\n]*: .+\?$/);
+});
+
+it('asks what was meant by an annotation that nearly is one of ours', () => {
+  const wish = ask(annotated('fairlead.dev/prixy-protocol', 'v2'));
+  expect(wish).toMatchObject({
+    refusals: [{ message: expect.stringContaining('did you mean fairlead.dev/proxy-protocol?') }],
+  });
+});
+
+it('names all that is wrong at once, in the order of the fields', () => {
+  const wish = ask({
+    metadata: { annotations: { 'fairlead.dev/zzz': '' } },
+    spec: { sessionAffinity: 'ClientIP', loadBalancerIP: 'x', ports: [{ ...HTTP, protocol: 'UDP' }] },
+  });
+  expect(wish).toMatchObject({
+    refusals: [
+      { reason: 'AFFINITY_NOT_SERVED' },
+      { reason: 'PROTOCOL_NOT_SERVED' },
+      { reason: 'INVALID_ADDRESS' },
+      { reason: 'UNKNOWN_ANNOTATION' },
+    ],
+  });
+});
+
+it('leaves annotations of others alone', () => {
+  expect(ask(annotated('example.com/ip', 'x')).kind).toBe('wanted');
+});
+
+const HOSTILE = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('\n', '\0', '10.0.0.1\nbind *:22', '010.0.0.1', '10.0.0.1/8', '::ffff:1.2.3.4', 'fe80::1%eth0'),
+  fc.constantFrom('"; }', '${HOME}', '#', '\u{1f980}', '\ud800', '１.２.３.４', 'a'.repeat(1024 * 1024)),
+);
+
+it('refuses hostile text for that Service alone, in short sentences, and never throws', () => {
+  fc.assert(
+    fc.property(HOSTILE, fc.constantFrom('ip', 'pool', 'field', 'key', 'port', 'policy', 'family'), (text, place) => {
+      const parts: ServiceParts = {
+        ip: annotated('fairlead.dev/ip', text),
+        pool: annotated('fairlead.dev/pool', text),
+        field: { spec: { loadBalancerIP: text } },
+        key: annotated(`fairlead.dev/${text}`, text),
+        port: { spec: { ports: [{ ...HTTP, name: text }] } },
+        policy: { spec: { externalTrafficPolicy: text, sessionAffinity: text } },
+        family: { spec: { ipFamilies: [text], loadBalancerSourceRanges: [text] } },
+      }[place];
+      const wish = ask(parts);
+      // What goes through is of the strict forms only; what does not is refused in short.
+      const wanted = wish.kind === 'wanted' ? wish.loadBalancer : undefined;
+      const sent = [...(wanted?.wantedAddresses ?? []), wanted?.pool, ...(wanted?.ports ?? []).map(({ name }) => name)];
+      const said = wish.kind === 'refused' ? wish.refusals.map(({ message }) => message.length) : [];
+      expect(wish.kind).not.toBe('not-ours');
+      expect(sent.join('')).toMatch(/^[-a-z0-9.]*$/);
+      expect(Math.max(0, ...said)).toBeLessThan(1000);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it('reads whatever JSON stands in a Service without throwing', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (metadata, spec, status) => {
+      const raw = { metadata: { name: 'x', namespace: 'y', labels: metadata, annotations: metadata }, spec, status };
+      const object = narrowService({ ...raw, spec: Object.assign({}, spec, { type: 'LoadBalancer' }) });
+      const wish = object && desired(object, { ...AROUND, defaultClass: true });
+      expect(['wanted', 'refused', 'not-ours', undefined]).toContain(wish?.kind);
+    }),
+  );
+});

@@ -1,0 +1,94 @@
+import { channelCredentials } from '@fairlead/certs';
+import { Shutdown, systemClock } from '@fairlead/control-loop';
+import { keepRenewed, openChannel } from '@fairlead/rpc';
+import { createHealthBoard, createLogger, createMetrics, startTelemetryServer } from '@fairlead/telemetry';
+import { KubeConfig } from '@kubernetes/client-node';
+import { cloudagentOver } from './cloudagent-client.ts';
+import { openApi } from './cluster/api.ts';
+import type { Config } from './config.ts';
+import { parseConfig } from './config.ts';
+import { createController } from './controller.ts';
+import { obtainEnrolment } from './enrolment.ts';
+import { ELECTION_TIMES } from './leadership.ts';
+
+const VERSION = '0.1.0';
+const HEALTH_MS = 2_000;
+
+main().catch((error: unknown) => {
+  process.stderr.write(`controller: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});
+
+async function main(): Promise<void> {
+  const parsed = parseConfig(process.argv.slice(2));
+  if (parsed.kind === 'done') return;
+  if (parsed.kind === 'config') return start(parsed.config);
+  process.stderr.write(parsed.problems.map((problem) => `controller: ${problem}\n`).join(''));
+  process.stderr.write('controller: see --help\n');
+  process.exitCode = 2;
+}
+
+/** Starts what the controller needs, in the order in which it is stopped backwards. */
+async function start(config: Config): Promise<void> {
+  const log = createLogger({ component: 'controller', level: config.logLevel });
+  const shutdown = new Shutdown({
+    onProblem: ({ step, error }) => log.error({ err: error, step }, 'not stopped well'),
+  });
+  shutdown.onSignals(process);
+  const { signal } = shutdown;
+  const fail = (message: string, code: number): void => {
+    log.fatal(message);
+    process.exit(code);
+  };
+
+  const registry = createMetrics({ component: 'controller', version: VERSION });
+  const health = createHealthBoard(['controller']);
+  const telemetry = await startTelemetryServer({ listen: config.metricsListen, registry, health });
+  shutdown.step('telemetry', () => telemetry.stop());
+
+  const { pkiDir, joinTokenFile, cluster } = config;
+  const obtained = await obtainEnrolment({ pkiDir, joinTokenFile, cluster, log, clock: systemClock, signal });
+  if ('refused' in obtained) return fail(obtained.refused, 1);
+  const { enrolment } = obtained;
+  const live = keepRenewed({ pkiDirectory: pkiDir, enrolment, log });
+  shutdown.step('renewal', () => live.stop());
+
+  const peer = { kind: 'cloudagent', site: enrolment.identity.site } as const;
+  const channel = openChannel(config.cloudagent ?? enrolment.control, channelCredentials(live.source, peer));
+  shutdown.step('channel', () => channel.close());
+  const api = openApi(loadKubeConfig(config), systemClock);
+  shutdown.step('API connections', () => api.close());
+
+  const controller = createController({
+    clusterName: cluster,
+    ...config,
+    electionTimes: ELECTION_TIMES,
+    api,
+    cloudagent: cloudagentOver(channel, cluster),
+    clock: systemClock,
+    wallClock: () => new Date(),
+    random: Math.random,
+    log,
+    registry,
+    certificateEnds: () => live.expires(),
+    // At once: whoever leads now must not be disturbed by what is still under way here.
+    onLeadershipLost: (why) => fail(`leadership lost: ${why}; ending, to begin again as a candidate`, 1),
+  });
+  const running = controller.run(signal);
+  shutdown.step('lease', () => controller.retire());
+  shutdown.step('controller', () => running);
+
+  const watchHealth = setInterval(
+    () => health.report('controller', controller.problems().join('; ') || undefined),
+    HEALTH_MS,
+  );
+  shutdown.step('health', () => clearInterval(watchHealth));
+  log.info({ cluster, cloudagent: config.cloudagent ?? enrolment.control }, 'started');
+}
+
+function loadKubeConfig({ kubeconfig }: Config): KubeConfig {
+  const loaded = new KubeConfig();
+  if (kubeconfig === undefined) loaded.loadFromDefault();
+  else loaded.loadFromFile(kubeconfig);
+  return loaded;
+}

@@ -1,0 +1,78 @@
+import { channelCredentials, materialSource } from '@fairlead/certs';
+import {
+  CertificatesService,
+  createClient,
+  HealthService,
+  MachinesService,
+  openChannel,
+  openEnrolment,
+  SiteService,
+} from '@fairlead/rpc';
+import type { Channel, RpcClient } from '@fairlead/rpc';
+import { existsSync } from 'node:fs';
+import type { Config } from './config.ts';
+import { CliError, EXIT } from './failure.ts';
+
+/** The services of a cloudagent that an operator uses. */
+export interface Connection {
+  /** `HOST:PORT`, or the path of a socket; for messages. */
+  readonly address: string;
+  readonly site: RpcClient<typeof SiteService>;
+  readonly machines: RpcClient<typeof MachinesService>;
+  readonly certificates: RpcClient<typeof CertificatesService>;
+  readonly health: RpcClient<typeof HealthService>;
+  close(): void;
+}
+
+/** Where a cloudagent on this machine has its admin socket. */
+export const DEFAULT_SOCKET = '/run/fairlead/admin.sock';
+
+export interface Target {
+  /** `--socket`. */
+  readonly socket: string | undefined;
+  readonly configPath: string;
+  readonly config: Config | undefined;
+  readonly timeoutMs: number;
+}
+
+/** Connects as the local administrator through a socket, or as the operator of the configuration. */
+export async function connect({ socket, configPath, config, timeoutMs }: Target): Promise<Connection> {
+  const fallback = config === undefined && existsSync(DEFAULT_SOCKET) ? DEFAULT_SOCKET : undefined;
+  const path = socket ?? config?.socket ?? fallback;
+  if (path !== undefined) {
+    if (!existsSync(path)) {
+      throw new CliError(`there is no socket ${path}: is the cloudagent running on this machine?`, EXIT.unreachable);
+    }
+    return over(openChannel(`unix:${path}`, undefined), path, timeoutMs);
+  }
+  if (config?.pkiDirectory === undefined) {
+    const message = `nobody is logged in (no ${configPath}): run \`fairlead login\`, or use --socket PATH on the cloudagent's machine`;
+    throw new CliError(message, EXIT.unreachable);
+  }
+  const enrolment = await openEnrolment(config.pkiDirectory);
+  if (enrolment === undefined) {
+    throw new CliError(
+      `there is no certificate in ${config.pkiDirectory}: run \`fairlead login\` again`,
+      EXIT.unreachable,
+    );
+  }
+  const cloudagent = { kind: 'cloudagent', site: enrolment.identity.site } as const;
+  const address = config.cloudagent ?? enrolment.control;
+  return over(
+    openChannel(address, channelCredentials(materialSource(enrolment.material), cloudagent)),
+    address,
+    timeoutMs,
+  );
+}
+
+function over(channel: Channel, address: string, timeoutMs: number): Connection {
+  const settings = { timeoutMs };
+  return {
+    address,
+    site: createClient(SiteService, channel, settings),
+    machines: createClient(MachinesService, channel, settings),
+    certificates: createClient(CertificatesService, channel, settings),
+    health: createClient(HealthService, channel, settings),
+    close: () => channel.close(),
+  };
+}

@@ -1,0 +1,43 @@
+import { displayName } from '@fairlead/model';
+import { pb } from '@fairlead/rpc';
+
+/** The whole site as `Show` tells it. */
+export type SiteView = pb.ShowResponse;
+
+/** What a load balancer is called: `prod/shop/front`, `prod/control-plane`, `registry`. PURE. */
+export function viewName(view: pb.LoadBalancerView): string {
+  return displayName(view);
+}
+
+/** One word for a table. PURE. */
+export function stateOf({ status }: pb.LoadBalancerView): 'Serving' | 'Pending' | 'Refused' {
+  if (status?.state === pb.LoadBalancerState.LOAD_BALANCER_STATE_SERVING) return 'Serving';
+  return status?.state === pb.LoadBalancerState.LOAD_BALANCER_STATE_REFUSED ? 'Refused' : 'Pending';
+}
+
+/** Why it does not serve, or what is wrong now; empty when all is well. PURE. */
+export function troubleOf({ status }: pb.LoadBalancerView): string {
+  const refusal = status?.refusal?.message ?? '';
+  return refusal === '' ? (status?.message ?? '') : refusal;
+}
+
+/** `3/3`: backends that answer, of all. PURE. */
+export function backendsUp({ backends }: pb.LoadBalancerView): string {
+  return `${backends.filter(({ up }) => up).length}/${backends.length}`;
+}
+
+/** A Service of a cluster, unlike what the site's own documents declare. PURE. */
+export function isService(view: pb.LoadBalancerView): boolean {
+  return view.namespace !== '';
+}
+
+/** The view of a LoadBalancer document, or of a cluster's control plane. PURE. */
+export function declaredView(site: SiteView, id: string): pb.LoadBalancerView | undefined {
+  return site.loadBalancers.find(({ status }) => status?.id === id);
+}
+
+/** One word for a table, with the number of changes it has not applied yet. PURE. */
+export function machineState({ connected, lagGenerations }: pb.MachineView): string {
+  if (!connected) return 'NotConnected';
+  return lagGenerations > 0 ? `Behind (${lagGenerations})` : 'Ready';
+}

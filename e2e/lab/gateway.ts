@@ -39,7 +39,8 @@ async function main(): Promise<void> {
   let ready = false;
   child.on('error', (error) => said.push(error.message));
   child.on('close', (code, signal) => {
-    if (!ready) tell({ error: said.join('').trim() || `the namespaces ended with ${signal ?? `code ${code}`}` });
+    if (!ready)
+      tell({ error: whyNot(said.join('').trim() || `the namespaces ended with ${signal ?? `code ${code}`}`) });
     finish(ready ? 0 : 1);
   });
   child.stdin.on('error', () => undefined);
@@ -54,6 +55,11 @@ async function main(): Promise<void> {
   }
   ready = true;
   tell({ ports, unsharePid: child.pid ?? 0 });
+}
+
+function whyNot(said: string): string {
+  if (process.getuid?.() === 0 || !/unshare|mount|denied|not permitted/.test(said)) return said;
+  return `${said}. Without root a lab needs user namespaces: allow them (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0), or run it as root`;
 }
 
 function tell(state: GatewayState): void {

@@ -7,9 +7,10 @@ import { buildPrograms } from './bundle.ts';
 import { sleep } from './command.ts';
 import { labsDirectory, livingLabs, ownerOf } from './directories.ts';
 import { openMachines, type Machines } from './machines.ts';
+import { ensureParts } from './parts.ts';
 import { startProber, type Prober } from './prober-client.ts';
 
-const SYSTEM = '/usr/sbin:/usr/bin:/sbin:/bin';
+const SYSTEM = `${(await ensureParts()).bin}:/usr/sbin:/usr/bin:/sbin:/bin`;
 const open = (name: string) => openMachines({ name, bound: true, wireAddress: '10.9.0.1/16', path: SYSTEM });
 
 describe('a lab of a client and two machines with an echo program', () => {
@@ -168,7 +169,10 @@ describe('whatever is killed with -9', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     onTestFinished(() => void starter.kill('SIGKILL'));
-    await new Promise((resolve) => starter.stdout.once('data', resolve));
+    await new Promise<void>((resolve, reject) => {
+      starter.stdout.once('data', () => resolve());
+      starter.once('exit', (code) => reject(new Error(`the starter ended with code ${code}`)));
+    });
     const gateway = ownerOf(join(labsDirectory(), name))!;
     const unshare = childrenOf(gateway)[0]!;
     const first = childrenOf(unshare)[0]!;
@@ -195,19 +199,24 @@ test('an ordinary user has a lab too', async () => {
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
   const program = `
     const { openMachines } = await import(${JSON.stringify(join(import.meta.dirname, 'machines.ts'))});
-    const lab = await openMachines({ name: 'rootless', bound: true, wireAddress: '10.9.0.1/16', path: '${SYSTEM}' });
+    const { ensureParts } = await import(${JSON.stringify(join(import.meta.dirname, 'parts.ts'))});
+    const { bin } = await ensureParts({ onProgress: () => {} });
+    const lab = await openMachines({ name: 'rootless', bound: true, wireAddress: '10.9.0.1/16', path: bin });
     await lab.addHost({ name: 'a', address: '10.9.0.2/16' });
     await lab.addHost({ name: 'b', address: '10.9.0.3/16', sysctls: { 'net.ipv4.ip_forward': '1' } });
     await lab.run({ host: 'b', name: 'web', argv: [process.execPath, '-e', 'require("http").createServer((_, r) => r.end("hello")).listen(80)'], ready: { kind: 'tcp', address: '10.9.0.3', port: 80 } });
     console.log(process.getuid(), await lab.must('a', ['curl', '-s', 'http://10.9.0.3/']));
+    await lab.must('b', ['nft', 'add table ip t']);
+    await lab.must('b', ['haproxy', '-v']);
     await lab.down();`;
   const node = [process.execPath, '--input-type=module', '-e', program];
   const argv =
     process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...node] : node;
   spawnSync('chown', ['65534', home]);
+  const environment = { PATH: '/usr/bin:/bin', HOME: home, TMPDIR: home };
   const { stdout, stderr } = spawnSync(argv[0]!, argv.slice(1), {
     encoding: 'utf8',
-    env: { ...process.env, HOME: home, TMPDIR: home },
+    env: environment,
   });
   expect(stdout + stderr).toMatch(/^\d+ hello\n$/);
   expect(stdout).not.toMatch(/^0 /);

@@ -15,6 +15,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { dirname, join, normalize } from 'node:path';
 import { exitCode, run } from './command.ts';
 import { openWire, signalIfThere, WIRE, type Hosts } from './hosts.ts';
+import { missingFeatures } from './kernel.ts';
 import { Processes } from './processes.ts';
 import {
   diskOf,
@@ -202,6 +203,8 @@ function forward(from: Socket): void {
 async function main(): Promise<void> {
   const [directory = '', wireAddress = ''] = process.argv.slice(2);
   mkdirSync(`${diskOf(WIRE)}/var/log`, { recursive: true });
+  const missing = await missingFeatures();
+  if (missing.length > 0) fail(missing.join('\n'));
   const hosts = await openWire(wireAddress);
   const processes = new Processes(hosts);
   const handlers = handlersOn(hosts, processes);
@@ -212,6 +215,11 @@ async function main(): Promise<void> {
     createServer((socket) => serve(socket, handlers, hosts)).listen(join(directory, 'control.sock'), resolve);
   });
   process.stdout.write('ready\n');
+}
+
+function fail(reason: string): never {
+  process.stderr.write(`${reason}\n`);
+  process.exit(1);
 }
 
 await main();

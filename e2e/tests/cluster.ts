@@ -1,0 +1,153 @@
+import { stringify } from 'yaml';
+import type { Lab } from '../lab/lab.ts';
+import { eventually } from './eventually.ts';
+
+export interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface Service {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly finalizers?: readonly string[];
+  };
+  readonly spec: {
+    readonly ports: readonly { readonly port: number; readonly nodePort?: number }[];
+    readonly healthCheckNodePort?: number;
+  };
+  readonly status: {
+    readonly conditions?: readonly Condition[];
+    readonly loadBalancer: { readonly ingress?: readonly { readonly ip: string; readonly ipMode?: string }[] };
+  };
+}
+
+export interface Event {
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly count?: number;
+  readonly involvedObject: { readonly name: string; readonly uid: string };
+}
+
+export interface Pod {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly spec: { readonly nodeName?: string };
+}
+
+/** What a test does to the lab's Kubernetes, as a user would: by kubectl on the control host. */
+export class Cluster {
+  readonly #lab: Lab;
+  readonly #command: readonly string[];
+
+  constructor(lab: Lab) {
+    if (!lab.kubernetes) throw new Error(`lab ${lab.name} has no Kubernetes`);
+    this.#lab = lab;
+    const host = lab.site.control.name;
+    this.#command = [`${lab.kubernetes.bin}/kubectl`, `--kubeconfig=/run/lab/${host}/etc/kubernetes/admin.kubeconfig`];
+  }
+
+  /** Runs kubectl; throws unless its code is 0. Returns stdout. */
+  kubectl(argv: readonly string[], stdin?: string): Promise<string> {
+    const options = stdin === undefined ? {} : { stdin };
+    return this.#lab.must(this.#lab.site.control.name, [...this.#command, ...argv], options);
+  }
+
+  apply(...objects: unknown[]): Promise<string> {
+    return this.kubectl(['apply', '-f', '-'], objects.map((object) => stringify(object)).join('---\n'));
+  }
+
+  async service(name: string): Promise<Service> {
+    return JSON.parse(await this.kubectl(['get', 'service', name, '-o', 'json'])) as Service;
+  }
+
+  async pods(app: string): Promise<Pod[]> {
+    const list = await this.kubectl(['get', 'pods', '-l', `app=${app}`, '-o', 'json']);
+    return (JSON.parse(list) as { items: Pod[] }).items.filter((pod) => !pod.metadata.deletionTimestamp);
+  }
+
+  /** Events about a Service, oldest first. */
+  async events(name: string): Promise<Event[]> {
+    const argv = ['get', 'events', '-o', 'json', '--sort-by=.lastTimestamp'];
+    const list = await this.kubectl([
+      ...argv,
+      `--field-selector=involvedObject.kind=Service,involvedObject.name=${name}`,
+    ]);
+    return (JSON.parse(list) as { items: Event[] }).items;
+  }
+
+  /** The published address of a Service, as soon as there is one. */
+  address(name: string, seconds = 10): Promise<string> {
+    return eventually(async () => {
+      const { status } = await this.service(name);
+      const ip = status.loadBalancer.ingress?.[0]?.ip;
+      if (ip === undefined) throw new Error(`${name} has no address: ${JSON.stringify(status.conditions)}`);
+      return ip;
+    }, seconds);
+  }
+
+  /** The condition of that type, when it has that status. */
+  condition(name: string, type: string, status: string, seconds = 10): Promise<Condition> {
+    return eventually(async () => {
+      const { conditions } = (await this.service(name)).status;
+      const condition = conditions?.find((each) => each.type === `fairlead.dev/${type}`);
+      if (condition?.status !== status)
+        throw new Error(`${name}: ${type} is not ${status}: ${JSON.stringify(conditions)}`);
+      return condition;
+    }, seconds);
+  }
+
+  async rolledOut(deployment: string): Promise<void> {
+    await this.kubectl(['rollout', 'status', `deployment/${deployment}`, '--timeout=60s']);
+  }
+}
+
+/** A Deployment of echo programs that speak HTTP on 8080 and lines of TCP on 9000. */
+export function echoDeployment(name: string, replicas: number, nodeSelector: Record<string, string> = {}): unknown {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: {
+          nodeSelector,
+          terminationGracePeriodSeconds: 10,
+          containers: [
+            {
+              name: 'echo',
+              image: 'echo',
+              ports: [
+                { name: 'http', containerPort: 8080 },
+                { name: 'tcp-lines', containerPort: 9000 },
+              ],
+              readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1 },
+            },
+          ],
+        },
+      },
+    },
+  };
+}
+
+/** A Service of type LoadBalancer for the Deployment `app`: HTTP on port 80 unless `spec` says otherwise. */
+export function loadBalancerService(name: string, app: string, spec: Record<string, unknown> = {}): unknown {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name },
+    spec: {
+      type: 'LoadBalancer',
+      selector: { app },
+      ports: [{ name: 'http', port: 80, targetPort: 'http' }],
+      ...spec,
+    },
+  };
+}

@@ -61,7 +61,7 @@ const TRANSIENT: readonly StatusName[] = ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'R
 /** Trailer that carries the detail. */
 export const FAILURE_TRAILER = 'fairlead-error';
 
-const MAX_TEXT = 2_000;
+const MAX_TEXT = 1_000;
 
 /** The trailer's value: JSON in printable ASCII, as header values must be, and short enough for one. */
 export function encodeDetail({ reason, field, message }: FailureDetail): string {
@@ -81,7 +81,10 @@ export function decodeDetail(text: string | undefined): FailureDetail | undefine
   }
 }
 
-/** At most so much of a text that it fits into a header, cut visibly. */
+/**
+ * At most so much of a text that it fits into a header beside others, cut visibly. Half characters are replaced:
+ * grpc-js would throw on them where nobody catches.
+ */
 export function clip(text: string): string {
-  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`;
+  return (text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`).toWellFormed();
 }

@@ -1,3 +1,4 @@
+import { anonymousChannelCredentials, channelCredentials, serverCredentials } from '@fairlead/certs';
 import { newTrace } from '@fairlead/telemetry';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -130,6 +131,41 @@ describe('who calls', () => {
   });
 });
 
+describe('who does not get in', () => {
+  it('is a client without a certificate', async () => {
+    const server = await site.start([loadBalancers({ openSession: async () => ({}) })]);
+    const credentials = anonymousChannelCredentials(await site.material(controller), cloudagent);
+    const client = createClient(LoadBalancersService, site.channel(`127.0.0.1:${server.port}`, credentials));
+    expect(statusOf(await rejected(client.openSession({})))).toBe('UNAVAILABLE');
+  });
+
+  it('is a client of another site, even one of the same name', async () => {
+    const stranger = await makeSite();
+    const server = await site.start([loadBalancers({ openSession: async () => ({}) })]);
+    const { roots } = (await site.material(controller)).current();
+    const material = { ...(await stranger.material(controller)).current(), roots };
+    const credentials = channelCredentials({ current: () => material, subscribe: () => () => {} }, cloudagent);
+    const client = createClient(LoadBalancersService, site.channel(`127.0.0.1:${server.port}`, credentials));
+    expect(statusOf(await rejected(client.openSession({})))).toBe('UNAVAILABLE');
+  });
+
+  it('is nobody at a port where each request proves itself', async () => {
+    let caller = '';
+    const source = await site.material(cloudagent);
+    const service = loadBalancers({
+      async openSession(_request, { identity }) {
+        caller = identity.kind;
+        return {};
+      },
+    });
+    const credentials = serverCredentials(source, 'anonymous');
+    const server = await site.start([service], { callers: 'anonymous', credentials });
+    const channel = site.channel(`127.0.0.1:${server.port}`, anonymousChannelCredentials(source, cloudagent));
+    await createClient(LoadBalancersService, channel).openSession({});
+    expect(caller).toBe('anonymous');
+  });
+});
+
 describe('what a caller is told of a failure', () => {
   it('is status, reason, field and message, in any script', async () => {
     const server = await site.start([
@@ -153,6 +189,23 @@ describe('what a caller is told of a failure', () => {
       message: 'eine neuere Sitzung läuft — öffne eine',
     });
     expect(site.lines).toEqual([]);
+  });
+
+  it('arrives cut, not lost, when it is too long for a header or not even well-formed', async () => {
+    const messages = ['猫'.repeat(10_000), `${'x'.repeat(999)}😀`, '\ud800 alone'];
+    const server = await site.start([
+      loadBalancers({
+        ensure: async ({ session }) => {
+          throw failure('INVALID_ARGUMENT', 'BAD', messages[session]!);
+        },
+      }),
+    ]);
+    const client = createClient(LoadBalancersService, await site.connect(server.port, controller));
+    for (const session of messages.keys()) {
+      const error = await rejected(client.ensure({ session }));
+      expect([statusOf(error), detailOf(error)?.reason]).toEqual(['INVALID_ARGUMENT', 'BAD']);
+      expect(error.message.slice(0, 500)).toBe(messages[session]!.toWellFormed().slice(0, 500));
+    }
   });
 
   it('is nothing of the inside when a handler breaks, which is logged once with the trace', async () => {

@@ -1,5 +1,4 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +7,6 @@ import { openAuthority } from './authority-directory.ts';
 import { readCertificate } from './certificate-facts.ts';
 import { formatIdentity, type Identity } from './identity.ts';
 import { acceptedPublicKey, makeKeyPair, publicKeyToDer } from './keys.ts';
-import { certificatesToPem } from './pem.ts';
 import { withDirectory } from './testing.ts';
 
 const now = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -102,28 +100,6 @@ describe('an authority', () => {
     const good = publicKeyToDer((await makeKeyPair()).publicKey);
     expect(acceptedPublicKey(Buffer.concat([good, Buffer.of(0)]))).toBeUndefined();
     expect(acceptedPublicKey(Buffer.of())).toBeUndefined();
-  });
-
-  it('makes chains that openssl accepts for their use', async () => {
-    await withDirectory(async (directory) => {
-      const authority = await createAuthority('lab', Date.now());
-      const { publicKey } = await makeKeyPair();
-      const { chain } = issueLeaf(authority, { identity: machine, publicKey, lifetime: day, now: Date.now() });
-      const [leaf = Buffer.alloc(0), issuing = Buffer.alloc(0)] = chain;
-      const file = (name: string, der: Uint8Array): string => {
-        writeFileSync(join(directory, name), certificatesToPem([der]));
-        return join(directory, name);
-      };
-      const [root, untrusted, own] = [
-        file('root', authority.root.certificate),
-        file('issuing', issuing),
-        file('leaf', leaf),
-      ];
-      for (const purpose of ['sslserver', 'sslclient']) {
-        const args = ['verify', '-x509_strict', '-purpose', purpose, '-CAfile', root, '-untrusted', untrusted, own];
-        expect(execFileSync('openssl', args, { encoding: 'utf8' })).toContain('OK');
-      }
-    });
   });
 });
 

@@ -20,16 +20,13 @@ describe('a site', () => {
   it('knows its members again after a restart, with another own certificate', async () => {
     const first = await openTestSite();
     const enrolment = await enrolled(first, 'operator', 'ann');
-    const keep = { directory: first.directory };
     const { serial } = factsOfMaterial(first.identity.source.current());
-    await first.identity.stop();
-    await first.store.close();
-    const second = await lab({ keep });
+    await first.halt();
+    const second = await lab({ reopen: first.directory });
     expect(factsOfMaterial(second.identity.source.current()).serial).not.toBe(serial);
     const moved = { ...enrolment, join: second.addresses.join };
     expect(await renew(moved)).toHaveProperty('enrolment');
     expect(second.identity.authorise(enrolment.identity, CertificatesService.createJoinToken.path)).toBeUndefined();
-    sites.push({ ...first, close: async () => {} });
   });
 
   it.each([

@@ -47,16 +47,18 @@ export interface TestSite {
   onClose(cleanup: () => Promise<void> | void): void;
   /** The audit lines of refusals: their reasons. */
   refusals(): unknown[];
+  /** Ends it and keeps its directory, for `reopen`. */
+  halt(): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function openTestSite(
   settings: Partial<SiteIdentitySettings> & {
-    readonly keep?: { directory: string };
+    readonly reopen?: string;
     readonly readLatency?: number;
   } = {},
 ): Promise<TestSite> {
-  const directory = settings.keep?.directory ?? mkdtempSync(join(tmpdir(), 'fairlead-identity-'));
+  const directory = settings.reopen ?? mkdtempSync(join(tmpdir(), 'fairlead-identity-'));
   const lines: Record<string, unknown>[] = [];
   const log = createLogger({
     component: 'test',
@@ -105,11 +107,14 @@ export async function openTestSite(
     },
     onClose: (cleanup) => void cleanups.push(cleanup),
     refusals: () => lines.filter(({ audit }) => audit === 'certificate-refused').map(({ reason }) => reason),
-    async close() {
+    async halt() {
       for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
       await identity.stop();
       await store.close();
-      if (settings.keep === undefined) rmSync(directory, { recursive: true, force: true });
+    },
+    async close() {
+      await site.halt();
+      rmSync(directory, { recursive: true, force: true });
     },
   };
   addresses.join = await portOf(site, 'anonymous', identity.identityService);

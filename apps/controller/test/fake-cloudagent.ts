@@ -15,6 +15,8 @@ export interface FakeCloudagent {
   session: number;
   /** What a load balancer becomes when it is ensured; `serving` at once unless set. */
   onEnsure: (loadBalancer: LoadBalancer) => 'serving' | 'pending' | Refusal;
+  /** Ensuring waits for it. */
+  beforeEnsure: (loadBalancer: LoadBalancer) => Promise<void>;
   /** Deleting waits for it. */
   beforeDelete: (id: string) => Promise<void>;
   setStatus(id: string, status: Partial<pb.LoadBalancerStatus.$Properties>): void;
@@ -32,6 +34,10 @@ export interface Call {
   readonly id?: string;
   readonly traceId?: string;
 }
+
+export const PENDING = pb.LoadBalancerState.LOAD_BALANCER_STATE_PENDING;
+export const SERVING = pb.LoadBalancerState.LOAD_BALANCER_STATE_SERVING;
+const REFUSED = pb.LoadBalancerState.LOAD_BALANCER_STATE_REFUSED;
 
 type Event = pb.WatchStatusResponse.$Properties;
 
@@ -57,6 +63,7 @@ export function createFakeCloudagent(): FakeCloudagent {
     nodes,
     session: 0,
     onEnsure: () => 'serving',
+    beforeEnsure: async () => {},
     beforeDelete: async () => {},
     setStatus(id, status) {
       const { namespace, name } = loadBalancers.get(id)!;
@@ -72,6 +79,7 @@ export function createFakeCloudagent(): FakeCloudagent {
       for (const known of [loadBalancers, statuses, nodes]) known.clear();
       fake.calls.length = 0;
       fake.onEnsure = () => 'serving';
+      fake.beforeEnsure = async () => {};
       fake.beforeDelete = async () => {};
     },
     count: (method) => fake.calls.filter((call) => call.method === method).length,
@@ -94,17 +102,15 @@ export function createFakeCloudagent(): FakeCloudagent {
         const lb = loadBalancerFromProto(loadBalancer!);
         fake.calls.push({ method: 'ensure', id: lb.id, traceId: trace.traceId });
         check(session);
+        await fake.beforeEnsure(lb);
         const becomes = fake.onEnsure(lb);
         loadBalancers.set(lb.id, lb);
         if (typeof becomes === 'object') {
-          fake.setStatus(lb.id, { state: pb.LoadBalancerState.LOAD_BALANCER_STATE_REFUSED, refusal: becomes });
+          fake.setStatus(lb.id, { state: REFUSED, refusal: becomes });
           return { refused: becomes };
         }
         const addresses = [addressOf(lb)];
-        const state =
-          becomes === 'serving'
-            ? pb.LoadBalancerState.LOAD_BALANCER_STATE_SERVING
-            : pb.LoadBalancerState.LOAD_BALANCER_STATE_PENDING;
+        const state = becomes === 'serving' ? SERVING : PENDING;
         fake.setStatus(lb.id, { addresses, state, refusal: null });
         return { ensured: { addresses, generation: 1 } };
       },

@@ -23,6 +23,8 @@ export interface Rig {
   readonly fake: FakeCloudagent;
   readonly admin: Api;
   startController(options?: ControllerStart): RunningController;
+  /** Calls back with every change of a Service from now on, until `clean`. */
+  watchServices(onChange: (object: unknown) => void): Promise<void>;
   /** Stops controllers, removes all Services, forgets what the cloudagent holds. */
   clean(): Promise<void>;
   stop(): Promise<void>;
@@ -125,13 +127,32 @@ export async function startRig(kubernetes: Kubernetes): Promise<Rig> {
     return self;
   }
 
+  let watching = new AbortController();
   return {
     fake,
     admin,
     startController,
+    async watchServices(onChange) {
+      const path = '/api/v1/services';
+      const list = await admin.request({ method: 'GET', path });
+      const query = {
+        watch: 'true',
+        resourceVersion: (list as { metadata: { resourceVersion: string } }).metadata.resourceVersion,
+      };
+      const { signal } = watching;
+      const onLine = (line: string | undefined): void => {
+        if (line !== undefined) onChange(JSON.parse(line));
+      };
+      admin.stream({ path, query, idleMs: 60_000, signal, onLine }).catch(() => {});
+    },
     async clean() {
+      watching.abort();
+      watching = new AbortController();
       await Promise.all([...running].map((controller) => controller.stop()));
       await removeAllServices(admin);
+      await removeAll(admin, '/api/v1/nodes');
+      await removeAll(admin, '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices');
+      await removeAll(admin, '/api/v1/namespaces/default/events');
       await remove(admin, '/apis/coordination.k8s.io/v1/namespaces/fairlead-system/leases/fairlead-controller');
       fake.reset();
     },
@@ -171,6 +192,10 @@ async function removeAllServices(admin: Api): Promise<void> {
     await admin.request({ method: 'PATCH', path, body, contentType: 'application/merge-patch+json' });
     await remove(admin, path);
   }
+}
+
+async function removeAll(admin: Api, path: string): Promise<void> {
+  await admin.request({ method: 'DELETE', path });
 }
 
 export async function remove(admin: Api, path: string): Promise<void> {
@@ -233,6 +258,39 @@ export function services(admin: Api) {
       return (found as { items: RawEvent[] }).items;
     },
   };
+}
+
+/** Makes a Node that serves, with an InternalIP. */
+export async function createNode(admin: Api, name: string, ip: string, metadata: object = {}): Promise<void> {
+  const body = { apiVersion: 'v1', kind: 'Node', metadata: { name, ...metadata } };
+  await admin.request({ method: 'POST', path: '/api/v1/nodes', body });
+  const status = { addresses: [{ type: 'InternalIP', address: ip }] };
+  await admin.request({
+    method: 'PATCH',
+    path: `/api/v1/nodes/${name}/status`,
+    body: { status },
+    contentType: 'application/merge-patch+json',
+  });
+}
+
+/** Says on which nodes the ready pods of a Service in `default` are. */
+export async function setEndpoints(admin: Api, service: string, nodes: readonly string[]): Promise<void> {
+  const root = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
+  const name = `${service}-abcde`;
+  const body = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name, labels: { 'kubernetes.io/service-name': service } },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8080 }],
+    endpoints: nodes.map((nodeName, index) => ({
+      addresses: [`10.200.0.${index + 1}`],
+      nodeName,
+      conditions: { ready: true },
+    })),
+  };
+  await remove(admin, `${root}/${name}`);
+  await admin.request({ method: 'POST', path: root, body });
 }
 
 export interface RawService {

@@ -35,7 +35,10 @@ export function boundary(settings: BoundarySettings): ServerMiddleware<HandlerEx
       if (identity === undefined) throw new Error('a call came past the gate without a caller');
       return yield* call.next(call.request, { ...context, signal, identity, trace, stopping: settings.stopping });
     } catch (error) {
-      if (context.signal.aborted) throw error;
+      if (context.signal.aborted) {
+        withTrace(settings.log, trace).debug({ err: error, method: call.method.path }, 'the caller has gone');
+        throw new ServerError(Status.CANCELLED, 'the caller has gone');
+      }
       const answer = toAnswer(error, settings, { trace, method: call.method.path });
       context.trailer.set(FAILURE_TRAILER, encodeDetail(answer.detail));
       throw new ServerError(Status[answer.status], clip(answer.detail.message));

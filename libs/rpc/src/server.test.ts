@@ -1,5 +1,5 @@
 import { anonymousChannelCredentials, channelCredentials, serverCredentials } from '@fairlead/certs';
-import { newTrace } from '@fairlead/telemetry';
+import { createLogger, newTrace } from '@fairlead/telemetry';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClient } from './client.ts';
 import { CertificatesService, LoadBalancersService, MachineService } from './definitions.ts';
 import { detailOf, failure, RpcFailure, statusOf } from './failure.ts';
-import { serve, type Handlers, type ServedService } from './server.ts';
+import { serve, startServer, type Handlers, type ServedService } from './server.ts';
 import { cloudagent, controller, makeSite, type TestSite } from './test/site.ts';
 
 type LoadBalancers = Handlers<typeof LoadBalancersService>;
@@ -341,8 +341,7 @@ describe('limits', () => {
 
   it('do not let a server without credentials listen on the network', async () => {
     const settings = { listen: '127.0.0.1:0', callers: 'certificate', authorise: () => undefined } as const;
-    const { startServer } = await import('./server.ts');
-    const log = (await import('@fairlead/telemetry')).createLogger({ component: 'x', level: 'silent' });
+    const log = createLogger({ component: 'x', level: 'silent' });
     await expect(startServer({ ...settings, services: [], log })).rejects.toThrow('needs credentials');
   });
 

@@ -6,22 +6,10 @@ import { build, type BuildOptions } from 'esbuild';
 const ROOT = resolve(import.meta.dirname, '../..');
 const OUTPUT = join(ROOT, 'dist');
 
-const APPS = {
-  cloudagent: 'apps/cloudagent/src/main.ts',
-  lbagent: 'apps/lbagent/src/main.ts',
-  controller: 'apps/controller/src/main.ts',
-  fairlead: 'apps/cli/src/main.ts',
-} as const;
-
 const PROGRAMS = { echo: 'e2e/echo/main.ts', prober: 'e2e/prober/main.ts' } as const;
 
-export type App = keyof typeof APPS;
 /** The lab's own programs, which run in it. */
 export type Program = keyof typeof PROGRAMS;
-
-/** CommonJS packages inside an ESM bundle call require() for Node's own modules. */
-const REQUIRE = `import { createRequire as createRequireForBundle } from 'node:module';
-const require = createRequireForBundle(import.meta.url);`;
 
 const OPTIONS: BuildOptions = {
   write: false,
@@ -35,34 +23,21 @@ const OPTIONS: BuildOptions = {
 };
 
 /**
- * Bundles the apps into `dist/NAME.mjs`, each a single file that needs only Node 24, and returns the paths.
- * Costs nothing when no source changed; may run in several processes at once.
+ * Bundles the programs into `dist/NAME.mjs`, each a single file, which starts twice as fast as its sources and takes half
+ * the memory. Returns the paths. Costs nothing when no source changed; may run in several processes at once.
  */
-export function buildApps(): Promise<Record<App, string>> {
-  return bundleAll(APPS, '{libs,apps}/*/src/**/*.{ts,js}', { ...OPTIONS, banner: { js: REQUIRE } });
-}
-
-/** The same for the lab's own programs. */
-export function buildPrograms(): Promise<Record<Program, string>> {
-  return bundleAll(PROGRAMS, 'e2e/{echo,prober}/*.ts', OPTIONS);
-}
-
-async function bundleAll<Name extends string>(
-  entries: Readonly<Record<Name, string>>,
-  sources: string,
-  options: BuildOptions,
-): Promise<Record<Name, string>> {
-  const mark = `// sources ${digestOf(sources)}\n`;
+export async function buildPrograms(): Promise<Record<Program, string>> {
+  const mark = `// sources ${digestOfSources()}\n`;
   mkdirSync(OUTPUT, { recursive: true });
-  const paths = Object.entries<string>(entries).map(async ([name, entry]) => {
+  const paths = Object.entries(PROGRAMS).map(async ([name, entry]) => {
     const output = join(OUTPUT, `${name}.mjs`);
     if (!existsSync(output) || !readFileSync(output, 'utf8').endsWith(mark)) {
-      const { outputFiles = [] } = await build({ ...options, entryPoints: [entry] });
+      const { outputFiles = [] } = await build({ ...OPTIONS, entryPoints: [entry] });
       replace(output, `${outputFiles[0]?.text ?? ''}\n${mark}`);
     }
     return [name, output] as const;
   });
-  return Object.fromEntries(await Promise.all(paths)) as Record<Name, string>;
+  return Object.fromEntries(await Promise.all(paths)) as Record<Program, string>;
 }
 
 /** A reader, or another bundler, sees the old file or the new one. */
@@ -72,9 +47,9 @@ function replace(file: string, text: string): void {
   renameSync(next, file);
 }
 
-function digestOf(sources: string): string {
+function digestOfSources(): string {
   const hash = createHash('sha256');
-  const files = globSync([sources, 'package-lock.json', 'e2e/lab/bundle.ts'], { cwd: ROOT });
+  const files = globSync(['e2e/{echo,prober}/*.ts', 'e2e/lab/bundle.ts'], { cwd: ROOT });
   for (const file of files.filter((name) => !name.endsWith('.test.ts')).sort()) {
     hash.update(file).update(readFileSync(join(ROOT, file)));
   }

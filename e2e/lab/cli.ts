@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { kubernetes } from './kubernetes/start.ts';
 import { attachLab, startLab } from './lab.ts';
 import { livingLabs, labsDirectory } from './directories.ts';
 import { attachMachines, takeDown } from './machines.ts';
@@ -90,7 +91,9 @@ async function up(argv: readonly string[]): Promise<void> {
     },
   });
   const began = performance.now();
+  const withKubernetes = values['without-kubernetes'] ? {} : { kubernetes: kubernetes() };
   const lab = await startLab({
+    ...withKubernetes,
     name: wanted(positionals[0], 'NAME'),
     bound: false,
     nodes: Number(values.nodes),

@@ -4,8 +4,8 @@ import type { Lab } from './lab.ts';
 import { commandOnHost } from './terminal.ts';
 
 /**
- * Lines for a shell's eval: with them `fairlead` and `kubectl` speak to the lab from this machine, and `curl` runs on the
- * lab's client. The programs are small scripts in the lab's directory.
+ * Lines for a shell's eval: with them `fairlead` and `kubectl` speak to the lab from this machine, and `lab-curl` is
+ * curl on the lab's client. The programs are small scripts in the lab's directory.
  */
 export async function renderEnvironment(lab: Lab): Promise<string> {
   const bin = join(lab.directory, 'bin');
@@ -13,7 +13,7 @@ export async function renderEnvironment(lab: Lab): Promise<string> {
   const script = (name: string, argv: readonly string[]) => {
     writeFileSync(join(bin, name), `#!/bin/sh\nexec ${argv.map(quote).join(' ')} "$@"\n`, { mode: 0o755 });
   };
-  script('curl', await commandOnHost(lab, lab.site.client.name, ['curl']));
+  script('lab-curl', await commandOnHost(lab, lab.site.client.name, ['curl']));
   script('fairlead', [process.execPath, lab.apps.fairlead]);
   if (lab.kubernetes) script('kubectl', [join(lab.kubernetes.bin, 'kubectl')]);
   const variables = {

@@ -1,12 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildApps, buildPrograms } from './bundle.ts';
+import { buildApps } from '../../tools/build.ts';
+import { buildPrograms } from './bundle.ts';
 import { attachMachines, openMachines, type Machines } from './machines.ts';
 import { ensureParts } from './parts.ts';
 import { startProber, type Prober } from './prober-client.ts';
 import { ADMIN_SOCKET, PORTS } from './site/apps.ts';
 import { assembleFairlead, assembleHosts, type Assembly } from './site/assemble.ts';
 import { planSite, type Site, type SiteOptions } from './site/plan.ts';
+import { logIn, operatorConfig, readdress } from './site/operator.ts';
+import { untilServing } from './site/serving.ts';
 import { renderSiteFile } from './site/site-file.ts';
 
 export interface LabOptions extends Partial<SiteOptions> {
@@ -49,7 +52,6 @@ interface LabRecord {
 }
 
 const RECORD = 'lab.json';
-const CONTROL_PLANE = 'kubernetes';
 
 /** Brings a lab up. Unless `bound` is false nothing of it is left when this process ends, however that happens. */
 export async function startLab(options: LabOptions): Promise<Lab> {
@@ -63,8 +65,9 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     buildPrograms(),
   ]);
   const forwards = [
-    { name: 'cloudagent', address: site.cloudagent.address, port: PORTS.control },
-    { name: CONTROL_PLANE, address: site.control.address, port: site.cluster.port },
+    { name: 'control', address: site.cloudagent.address, port: PORTS.control },
+    { name: 'join', address: site.cloudagent.address, port: PORTS.join },
+    { name: 'kubernetes', address: site.control.address, port: site.cluster.port },
   ];
   const machines = await openMachines({
     name: options.name,
@@ -79,6 +82,10 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     await assembleFairlead(assembly);
     const record: LabRecord = { site, apps };
     const lab = labOf(machines, record);
+    const token = await lab.fairlead(['tokens', 'create', 'operator', 'lab', '--role', 'admin']);
+    const local = (name: string) => `127.0.0.1:${machines.ports[name]}`;
+    await logIn(apps.fairlead, machines.directory, readdress(token, local('join'), local('control')));
+    await untilServing(lab, settings.staticLoadBalancers);
     const kubernetes = await options.kubernetes?.(lab, assembly);
     const whole = kubernetes ? { ...record, kubernetes } : record;
     writeFileSync(join(machines.directory, RECORD), JSON.stringify(whole));
@@ -119,7 +126,7 @@ function labOf(machines: Machines, record: LabRecord): Lab {
     site: record.site,
     kubernetes: record.kubernetes,
     apps: record.apps,
-    operatorConfig: join(machines.directory, 'operator', 'config.yaml'),
+    operatorConfig: operatorConfig(machines.directory),
     fairlead: (argv, options) => machines.must(record.site.cloudagent.name, [...admin, ...argv], options),
     startProber: (host) => startProber(machines, host),
   };

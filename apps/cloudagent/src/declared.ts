@@ -1,4 +1,4 @@
-import { formatEndpoint, type LoadBalancer } from '@fairlead/model';
+import type { LoadBalancer } from '@fairlead/model';
 import type { ClusterResource } from './resources/types.ts';
 import type { Site } from './site.ts';
 
@@ -29,7 +29,7 @@ export function controlPlaneOf({ name, spec }: ClusterResource): LoadBalancer | 
   const { controlPlane } = spec;
   if (controlPlane === undefined) return undefined;
   const endpoints = controlPlane.backends.map((address) => ({
-    name: formatEndpoint(address, controlPlane.backendPort),
+    name: address.replaceAll(':', '-'),
     address,
     port: controlPlane.backendPort,
     draining: false,

@@ -1,5 +1,5 @@
-import { address, type MachineState, type MachineStateDelta, type Node } from '@fairlead/model';
-import fc from 'fast-check';
+import { address, type MachineState } from '@fairlead/model';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyResources } from './decisions/apply-resources.ts';
 import { ensure } from './decisions/ensure.ts';
@@ -10,6 +10,7 @@ import { MutableTruth } from './mutable-truth.ts';
 import { diff, isEmptyDelta } from './plan-diff.ts';
 import { planMachine, planSet, prioritiesOf } from './plan.ts';
 import { resourcesOf } from './resources/stored.ts';
+import { applyDelta } from './testing/apply-delta.ts';
 import { decide, node, service, siteYaml, truthOf } from './testing/site.ts';
 import type { Truth } from './truth.ts';
 
@@ -32,28 +33,6 @@ function stateOf(truth: Truth, machine = 'lb-1'): MachineState {
 /** Every order kept, so that equal text means equal bytes on the wire. */
 function bytes(state: MachineState): string {
   return JSON.stringify(state, (_, value: unknown) => (value instanceof Map ? [...value] : value));
-}
-
-function apply(state: MachineState, delta: MachineStateDelta): MachineState {
-  const nodeSets = new Map(state.nodeSets);
-  for (const { cluster, removed, upsert, remove, settings } of delta.nodeSets) {
-    const before = nodeSets.get(cluster);
-    nodeSets.delete(cluster);
-    if (removed) continue;
-    const nodes = new Map<string, Node>(before?.nodes.map((known) => [known.name, known]));
-    for (const name of remove) nodes.delete(name);
-    for (const changed of upsert) nodes.set(changed.name, changed);
-    const sorted = [...nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    nodeSets.set(cluster, {
-      cluster,
-      nodes: sorted,
-      ...(settings ?? { maxBackends: before!.maxBackends, check: before!.check }),
-    });
-  }
-  const loadBalancers = new Map(state.loadBalancers);
-  for (const id of delta.remove) loadBalancers.delete(id);
-  for (const placed of delta.upsert) loadBalancers.set(placed.loadBalancer.id, placed);
-  return { config: delta.config ?? state.config, nodeSets, loadBalancers };
 }
 
 describe('the state of a machine', () => {
@@ -192,7 +171,7 @@ describe('a delta', () => {
         for (const round of rounds) {
           for (const one of round) takeStep(truth, one);
           const next = stateOf(truth);
-          held = apply(held, diff(held, next));
+          held = applyDelta(held, diff(held, next));
           expect(isEqual(held, next)).toBe(true);
           expect(isEmptyDelta(diff(held, next))).toBe(true);
         }

@@ -11,6 +11,8 @@ export interface MachineView {
   readonly report?: MachineReport;
   /** When it was first seen to have applied each generation of this epoch, in order; `at` in milliseconds since 1970. */
   readonly acks: readonly Ack[];
+  /** Its clock less ours when it last reported; milliseconds. */
+  readonly clockSkewMs?: number;
 }
 
 export interface Ack {
@@ -82,7 +84,7 @@ export function statusOf(held: HeldLoadBalancer, context: StatusContext): Judged
       return { status: { ...base, state: 'SERVING', message: troubleOf(held, context) } };
     case 'refused':
       return { status: { ...base, state: 'REFUSED', refusal: progress.refusal, message: progress.refusal.message } };
-    case 'waiting': {
+    default: {
       const status = { ...base, state: 'PENDING', message: progress.message } as const;
       return progress.until === undefined ? { status } : { status, recheckAt: progress.until };
     }

@@ -76,7 +76,7 @@ describe('a restarted cloudagent', () => {
     const addressesOf = (truth: Truth) => names.map((name) => truth.book.addressesOf(`uid-${name}`));
     const before = addressesOf(keeper.truth);
     const again = await restart();
-    for (const name of [...names, 'newcomer'].reverse()) await again.change(ensuring(name));
+    for (const name of [...names, 'newcomer'].toReversed()) await again.change(ensuring(name));
     expect(addressesOf(again.truth)).toEqual(before);
   });
 

@@ -1,0 +1,242 @@
+import { channelCredentials, type MaterialSource, serverCredentials } from '@fairlead/certs';
+import type { Shutdown } from '@fairlead/control-loop';
+import { formatEndpoint } from '@fairlead/model';
+import {
+  createClient,
+  healthServices,
+  LoadBalancersService,
+  MachineService,
+  MachinesService,
+  openChannel,
+  type RunningServer,
+  serve,
+  type ServedService,
+  SiteService,
+  startServer,
+} from '@fairlead/rpc';
+import {
+  createHealthBoard,
+  createMetrics,
+  type HealthBoard,
+  type Logger,
+  startTelemetryServer,
+} from '@fairlead/telemetry';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { beginEpoch } from './decisions/epoch.ts';
+import { openIdentity, type SiteIdentity } from './identity/open-identity.ts';
+import { loadBalancerService } from './load-balancer-service.ts';
+import { machinesService } from './machines-service.ts';
+import { commitHistogram, registerMetrics } from './metrics.ts';
+import { reportProblems } from './problems.ts';
+import { type Connection, Fleet } from './push.ts';
+import type { MachineResource } from './resources/types.ts';
+import { resourceFromText, resourceToText } from './resources/stored.ts';
+import { startRestTimer } from './rest-timer.ts';
+import { formatViolation, SiteFiles } from './site-files.ts';
+import { siteService } from './site-service.ts';
+import { StatusBoard } from './status-board.ts';
+import { openSqliteStore } from './store/sqlite-store.ts';
+import { TruthKeeper } from './truth-keeper.ts';
+import { Watchers } from './watch-status.ts';
+
+export const VERSION = '0.1.0';
+
+/** Where a test ends the process, to see that nothing is lost. */
+export interface Failpoints {
+  readonly afterCommit?: () => void;
+  readonly beforeAnswer?: () => void;
+  readonly beforePush?: () => void;
+}
+
+export interface Ports {
+  readonly control: number;
+  readonly join: number;
+  readonly metrics: number;
+}
+
+export interface CloudagentSettings {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+  readonly failpoints?: Failpoints;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** The first start cannot go on with these site files; each line is one thing to mend. */
+export class SiteFilesRefused extends Error {
+  override name = 'SiteFilesRefused';
+}
+
+/**
+ * Starts a cloudagent: what it knows first, then what it serves. Each part adds how it is stopped to `shutdown`.
+ * Throws StoreRefused, SiteFilesRefused, or what else keeps it from starting.
+ */
+export async function startCloudagent(settings: CloudagentSettings): Promise<Ports> {
+  const { config, log, shutdown, failpoints = {}, now = Date.now } = settings;
+  const registry = createMetrics({ component: 'cloudagent', version: VERSION });
+  const health = createHealthBoard();
+  // Only what keeps it from serving: a lost machine must not take the cloudagent away from its controllers too.
+  const readiness = createHealthBoard(['cloudagent']);
+  const telemetry = await startTelemetryServer({ listen: config.metricsListen, registry, health: readiness });
+  shutdown.step('telemetry', () => telemetry.stop());
+
+  const store = openSqliteStore({ file: join(config.stateDir, 'cloudagent.db') });
+  shutdown.step('store', () => store.close());
+  const commits = commitHistogram(registry);
+  const keeper = await TruthKeeper.load({
+    store,
+    codec: { toText: resourceToText, fromText: resourceFromText },
+    onCommit: (milliseconds) => commits.observe(milliseconds / 1_000),
+    ...(failpoints.afterCommit && { afterCommit: failpoints.afterCommit }),
+  });
+  const onError = (error: unknown) =>
+    log.error({ err: error }, 'a change could not be made durable: look at the state directory');
+  await followSiteFiles({ config, log, shutdown, now }, keeper, health);
+
+  const ports = { control: 0, join: 0, metrics: telemetry.port };
+  const identity = await openSiteIdentity({ ...settings, now }, { store, keeper, ports });
+  shutdown.step('own certificate', () => identity.stop());
+  await keeper.change((truth) => beginEpoch(truth, { epoch: 0, generation: 0 }));
+
+  const fleet = new Fleet({
+    keeper,
+    connect: (machine) => connectTo(machine, identity.source, config.siteName),
+    now,
+    log,
+    ...(failpoints.beforePush && { beforePush: failpoints.beforePush }),
+  });
+  const board = new StatusBoard({ keeper, fleet, now, onError });
+  const watchers = new Watchers();
+  const watching = () => watchers.clusters;
+  registerMetrics(registry, { keeper, fleet, board, watching, certificateEnds: () => identity.expires(), now });
+  const stopProblems = reportProblems({ keeper, fleet, health });
+  const stopRests = startRestTimer({ keeper, now, onError });
+  shutdown.step('timers', () => {
+    stopRests();
+    stopProblems();
+    board.stop();
+  });
+
+  const { siteName } = config;
+  const { beforeAnswer } = failpoints;
+  const operators = [
+    serve(SiteService, siteService({ siteName, keeper, fleet, board, watching, now, log })),
+    serve(MachinesService, machinesService({ siteName, keeper, identity, now, log })),
+    identity.certificatesService,
+    ...healthServices({ source: health, version: VERSION }),
+  ];
+  const controllers = loadBalancerService({
+    keeper,
+    fleet,
+    board,
+    watchers,
+    now,
+    log,
+    ...(beforeAnswer && { beforeAnswer }),
+  });
+  const servers = await startServers({ config, log, identity }, operators, serve(LoadBalancersService, controllers));
+  shutdown.step('ports', async () => void (await Promise.all(servers.all.map((server) => server.stop()))));
+  Object.assign(ports, { control: servers.control.port, join: servers.join.port });
+
+  fleet.start();
+  shutdown.step('machines', () => fleet.stop());
+  readiness.report('cloudagent', undefined);
+  shutdown.step('readiness', () => readiness.report('cloudagent', 'the cloudagent is stopping'));
+  log.info({ site: siteName, ...ports, epoch: keeper.truth.counters.epoch }, 'started');
+  return ports;
+}
+
+type Context = Pick<CloudagentSettings, 'config' | 'log' | 'shutdown'> & { readonly now: () => number };
+
+async function followSiteFiles(
+  { config, log, shutdown, now }: Context,
+  keeper: TruthKeeper,
+  health: HealthBoard,
+): Promise<void> {
+  if (config.site === undefined) return;
+  const onProblem = (problem: string | undefined) => health.report('site files', problem);
+  const files = new SiteFiles({ path: config.site, siteName: config.siteName, keeper, now, log, onProblem });
+  const violations = await files.load();
+  if (violations.length > 0 && keeper.truth.resources.size === 0) {
+    throw new SiteFilesRefused(violations.map(formatViolation).join('\n'));
+  }
+  files.follow();
+  shutdown.step('site files', () => files.stop());
+}
+
+async function openSiteIdentity(
+  { config, log, now }: Context,
+  { store, keeper, ports }: { store: Parameters<typeof openIdentity>[0]['store']; keeper: TruthKeeper; ports: Ports },
+): Promise<SiteIdentity> {
+  const { joinAddress, controlAddress, joinListen, listen, leafLifetimeMs } = config;
+  return openIdentity({
+    directory: config.identityDir,
+    site: config.siteName,
+    store,
+    log,
+    now,
+    ...(leafLifetimeMs !== undefined && { lifetime: leafLifetimeMs }),
+    addresses: () => ({
+      join: joinAddress ?? withPort(joinListen, ports.join),
+      control: controlAddress ?? withPort(listen, ports.control),
+    }),
+    isDeclared: ({ kind, name }) => {
+      const { machines, clusters } = keeper.truth.site;
+      return kind === 'lbagent' ? machines.has(name) : kind === 'controller' && clusters.has(name);
+    },
+  });
+}
+
+function withPort(listen: string, port: number): string {
+  return `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`;
+}
+
+/** A machine that is cut off must be noticed in seconds, and be there again soon after it is back. */
+const MACHINE_CHANNEL = {
+  keepaliveMs: 2_000,
+  keepaliveTimeoutMs: 2_000,
+  connectTimeoutMs: 3_000,
+  backOffMs: 200,
+  maxBackOffMs: 2_000,
+};
+
+function connectTo({ name, spec }: MachineResource, source: MaterialSource, site: string): Connection {
+  const credentials = channelCredentials(source, { kind: 'lbagent', site, name });
+  const channel = openChannel(formatEndpoint(spec.agentAddress, spec.agentPort), credentials, MACHINE_CHANNEL);
+  const client = createClient(MachineService, channel);
+  return { open: (requests, signal) => client.sync(requests, { signal }), close: () => channel.close() };
+}
+
+interface Servers {
+  readonly control: RunningServer;
+  readonly join: RunningServer;
+  readonly all: readonly RunningServer[];
+}
+
+async function startServers(
+  { config, log, identity }: Pick<Context, 'config' | 'log'> & { identity: SiteIdentity },
+  operators: readonly ServedService[],
+  controllers: ServedService,
+): Promise<Servers> {
+  const { source, authorise } = identity;
+  const common = { authorise, log };
+  const control = await startServer({
+    ...common,
+    listen: config.listen,
+    credentials: serverCredentials(source, 'required'),
+    callers: 'certificate',
+    services: [controllers, ...operators],
+  });
+  const joinPort = await startServer({
+    ...common,
+    listen: config.joinListen,
+    credentials: serverCredentials(source, 'anonymous'),
+    callers: 'anonymous',
+    services: [identity.identityService],
+  });
+  const listen = `unix:${config.adminSocket}`;
+  const admin = await startServer({ ...common, listen, callers: 'admin-socket', services: operators });
+  return { control, join: joinPort, all: [control, joinPort, admin] };
+}

@@ -1,0 +1,158 @@
+import { admitPorts } from './backends.ts';
+import { setOf } from './declared.ts';
+import { publish } from './decisions/publish.ts';
+import { isEqual } from './equal.ts';
+import { vrrpInstanceOf } from './plan.ts';
+import type { Fleet } from './push.ts';
+import { type LoadBalancerStatus, statusOf, type StatusContext } from './status.ts';
+import type { Committed, TruthKeeper } from './truth-keeper.ts';
+import type { HeldLoadBalancer } from './truth.ts';
+
+/** A status that is different now; absent: the load balancer is gone. */
+export interface StatusChange {
+  readonly id: string;
+  readonly cluster: string;
+  readonly status?: LoadBalancerStatus;
+}
+
+export interface StatusBoardSettings {
+  readonly keeper: TruthKeeper;
+  readonly fleet: Pick<Fleet, 'viewsOf' | 'subscribe'>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Told when it cannot be made durable that something is served. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * The newest status of every load balancer. Looks again when the truth, a machine, or the time of a promise changes;
+ * many changes at once are one look.
+ */
+export class StatusBoard {
+  readonly #settings: StatusBoardSettings;
+  readonly #statuses = new Map<string, LoadBalancerStatus>();
+  readonly #listeners = new Set<(change: StatusChange) => void>();
+  readonly #dirty = new Set<string>();
+  readonly #unsubscribe: (() => void)[];
+  #look: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(settings: StatusBoardSettings) {
+    this.#settings = settings;
+    const { keeper, fleet } = settings;
+    this.#unsubscribe = [
+      keeper.subscribe((committed) => this.#take(committed)),
+      fleet.subscribe((set, notable) => this.#mark(this.#idsOf(set, notable))),
+    ];
+    for (const id of keeper.truth.loadBalancers.keys()) this.#dirty.add(id);
+    this.#lookNow();
+  }
+
+  stop(): void {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    clearImmediate(this.#look);
+    clearTimeout(this.#timer);
+  }
+
+  /** As of now, with what each machine says; undefined: there is no such load balancer. */
+  statusOf(id: string): LoadBalancerStatus | undefined {
+    const held = this.#settings.keeper.truth.loadBalancers.get(id);
+    return held && statusOf(held, this.#contextOf(held)).status;
+  }
+
+  /** Every status as last told. */
+  all(): Iterable<LoadBalancerStatus> {
+    return this.#statuses.values();
+  }
+
+  /** Calls `listener` for each change of what is told: not when only the list of machines is different. */
+  subscribe(listener: (change: StatusChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #take({ changes }: Committed): void {
+    const { loadBalancers, resources, sets } = changes;
+    if (resources !== undefined || sets !== undefined) this.#mark(this.#settings.keeper.truth.loadBalancers.keys());
+    else this.#mark(loadBalancers?.keys() ?? []);
+    for (const [id, held] of loadBalancers ?? []) if (held === undefined) this.#mark([id]);
+  }
+
+  #idsOf(set: string, notable: boolean): string[] {
+    const { truth } = this.#settings.keeper;
+    const isTouched = ({ wish, published, refusal }: HeldLoadBalancer) =>
+      (notable || (!published && refusal === undefined)) && setOf(wish, truth.site) === set;
+    return [...truth.loadBalancers.values()].filter(isTouched).map(({ wish }) => wish.id);
+  }
+
+  #mark(ids: Iterable<string>): void {
+    for (const id of ids) this.#dirty.add(id);
+    if (this.#dirty.size > 0) this.#look ??= setImmediate(() => this.#lookNow());
+  }
+
+  #lookNow(): void {
+    clearImmediate(this.#look);
+    this.#look = undefined;
+    const serving = new Map<string, number>();
+    for (const id of this.#dirty) this.#judge(id, serving);
+    this.#dirty.clear();
+    if (serving.size === 0) return;
+    // Told only when it is durable: it must hold for the next life too.
+    this.#settings.keeper.change((truth) => publish(truth, serving)).catch(this.#settings.onError);
+  }
+
+  #judge(id: string, serving: Map<string, number>): void {
+    const held = this.#settings.keeper.truth.loadBalancers.get(id);
+    if (held === undefined) {
+      this.#tell(id, undefined);
+      return;
+    }
+    const { status, recheckAt } = statusOf(held, this.#contextOf(held));
+    if (recheckAt !== undefined) this.#lookAt(recheckAt);
+    if (status.state === 'SERVING' && !held.published) serving.set(id, held.generation);
+    else this.#tell(id, status);
+  }
+
+  #lookAt(time: number): void {
+    if (time >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = time;
+    const wait = Math.max(0, time - this.#settings.now()) + 1;
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      const pending = [...this.#statuses.values()].filter(({ state }) => state === 'PENDING');
+      this.#mark(pending.map(({ id }) => id));
+    }, wait);
+  }
+
+  #contextOf(held: HeldLoadBalancer): StatusContext {
+    const { truth } = this.#settings.keeper;
+    const set = setOf(held.wish, truth.site) ?? '';
+    return {
+      addresses: truth.book.addressesOf(held.wish.id),
+      set,
+      vrrpInstance: vrrpInstanceOf(set),
+      machines: set === '' ? [] : this.#settings.fleet.viewsOf(set),
+      refusedBackends: held.served === undefined ? [] : admitPorts(held.served, truth).refused,
+      now: this.#settings.now(),
+    };
+  }
+
+  #tell(id: string, status: LoadBalancerStatus | undefined): void {
+    const before = this.#statuses.get(id);
+    if (status === undefined) {
+      if (before === undefined) return;
+      this.#statuses.delete(id);
+      for (const listener of this.#listeners) listener({ id, cluster: before.cluster });
+      return;
+    }
+    this.#statuses.set(id, status);
+    if (before !== undefined && isSame(before, status)) return;
+    for (const listener of this.#listeners) listener({ id, cluster: status.cluster, status });
+  }
+}
+
+function isSame(before: LoadBalancerStatus, after: LoadBalancerStatus): boolean {
+  return isEqual({ ...before, machines: [] }, { ...after, machines: [] });
+}

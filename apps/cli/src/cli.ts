@@ -37,7 +37,7 @@ export async function withConnection(
   const timeoutMs = parseSpan(options.requestTimeout);
   if (timeoutMs === undefined || timeoutMs === 0)
     throw usage(`--request-timeout ${options.requestTimeout} is not a time span: write for example 10s`);
-  const config = options.socket === undefined ? await readConfig(path) : undefined;
+  const config = options.socket === undefined && path !== undefined ? await readConfig(path) : undefined;
   const connection = await connect({ socket: options.socket, configPath: path, config, timeoutMs });
   try {
     await work(connection);

@@ -49,7 +49,7 @@ function takesValue(command: Command, word: string | undefined): boolean {
 function choicesOf(command: Command, word: string): string[] {
   const option = optionNamed(command, word);
   const listed = /(?:one of|do:) ([\w, ]+)/.exec(option?.description ?? '')?.[1];
-  return option?.argChoices?.slice() ?? listed?.split(', ') ?? [];
+  return option?.argChoices?.slice() ?? listed?.trim().split(', ') ?? [];
 }
 
 function optionNamed(command: Command, word: string | undefined) {

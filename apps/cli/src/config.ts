@@ -24,15 +24,16 @@ export interface Environment {
   readonly HOME?: string | undefined;
 }
 
-/** Where the configuration is: `--config`, `$FAIRLEAD_CONFIG`, `~/.config/fairlead/config.yaml`. */
-export function configPath(flag: string | undefined, environment: Environment): string {
+/**
+ * Where the configuration is: `--config`, `$FAIRLEAD_CONFIG`, `~/.config/fairlead/config.yaml`. Undefined when none of
+ * them is given and there is no home directory, as in a container.
+ */
+export function configPath(flag: string | undefined, environment: Environment): string | undefined {
   const named = flag ?? environment.FAIRLEAD_CONFIG;
   if (named !== undefined && named !== '') return resolve(named);
   const { XDG_CONFIG_HOME: xdg, HOME: home } = environment;
   if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, 'fairlead', 'config.yaml');
-  if (home === undefined || home === '')
-    throw usage('there is no home directory: set FAIRLEAD_CONFIG, or use --config FILE');
-  return join(home, '.config', 'fairlead', 'config.yaml');
+  return home === undefined || home === '' ? undefined : join(home, '.config', 'fairlead', 'config.yaml');
 }
 
 /** The configuration in a file, or undefined when there is no such file. Throws with everything that is wrong in it. */

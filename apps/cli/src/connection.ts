@@ -30,7 +30,8 @@ export const DEFAULT_SOCKET = '/run/fairlead/admin.sock';
 export interface Target {
   /** `--socket`. */
   readonly socket: string | undefined;
-  readonly configPath: string;
+  /** Where it was looked for. */
+  readonly configPath: string | undefined;
   readonly config: Config | undefined;
   readonly timeoutMs: number;
 }
@@ -46,7 +47,8 @@ export async function connect({ socket, configPath, config, timeoutMs }: Target)
     return over(openChannel(`unix:${path}`, undefined), path, timeoutMs);
   }
   if (config?.pkiDirectory === undefined) {
-    const message = `nobody is logged in (no ${configPath}): run \`fairlead login\`, or use --socket PATH on the cloudagent's machine`;
+    const where = configPath === undefined ? '' : ` (no ${configPath})`;
+    const message = `nobody is logged in${where}: run \`fairlead login\`, or use --socket PATH on the cloudagent's machine`;
     throw new CliError(message, EXIT.unreachable);
   }
   const enrolment = await openEnrolment(config.pkiDirectory);

@@ -23,6 +23,7 @@ export function loginCommand(cli: Cli): Command {
       const { config, socket } = command.optsWithGlobals<GlobalOptions>();
       if (socket !== undefined) throw usage('--socket needs no login: leave it out');
       const path = configPath(config, cli.environment);
+      if (path === undefined) throw usage('there is no home directory: set FAIRLEAD_CONFIG, or use --config FILE');
       if (cli.terminal.inputIsTerminal) cli.terminal.err('Paste the join token, then press Enter and Ctrl-D:\n');
       const text = await cli.terminal.readInput();
       const decoded = decodeJoinToken(text);

@@ -1,3 +1,5 @@
+import { compareAddresses, parseAddress, parseRange, rangeContains } from '@fairlead/model';
+import type { Address } from '@fairlead/model';
 import type { ListedResource } from './document.ts';
 import { renderYaml } from './document.ts';
 import { declaredView, isService, machineState, stateOf, troubleOf, viewName } from './site-view.ts';
@@ -7,7 +9,8 @@ import { NONE, renderTable } from './table.ts';
 type View = SiteView['loadBalancers'][number];
 
 /** Everything the site says of one resource. PURE. */
-export function describeResource({ document, declaredIn }: ListedResource, site: SiteView): string {
+export function describeResource(resource: ListedResource, site: SiteView): string {
+  const { document, declaredIn } = resource;
   const { kind, metadata, spec } = document;
   const labels = Object.entries(metadata.labels ?? {}).map(([key, value]) => `${key}=${value}`);
   const head: Field[] = [
@@ -16,7 +19,7 @@ export function describeResource({ document, declaredIn }: ListedResource, site:
     ['Labels', labels.join(', ')],
     ['Declared in', declaredIn === '' ? 'the site (no file)' : declaredIn],
   ];
-  return fields(head) + block('Spec', renderYaml(spec)) + (STATUS[kind]?.(metadata.name, site) ?? '');
+  return fields(head) + block('Spec', renderYaml(spec)) + (STATUS[kind]?.(metadata.name, site, resource) ?? '');
 }
 
 /** Everything the site says of one Service's load balancer. PURE. */
@@ -31,7 +34,7 @@ export function describeService(view: View): string {
 
 type Field = readonly [name: string, value: string];
 
-const STATUS: Readonly<Record<string, (name: string, site: SiteView) => string>> = {
+const STATUS: Readonly<Record<string, (name: string, site: SiteView, resource: ListedResource) => string>> = {
   VipPool: poolStatus,
   Machine: machineStatus,
   Cluster: clusterStatus,
@@ -48,15 +51,28 @@ const STATUS: Readonly<Record<string, (name: string, site: SiteView) => string>>
   },
 };
 
-function poolStatus(name: string, site: SiteView): string {
+function poolStatus(name: string, site: SiteView, { document }: ListedResource): string {
   const view = site.pools.find((pool) => pool.name === name);
-  if (view === undefined) return '';
-  return fields([
-    ['Total', view.total],
-    ['Free', view.free],
-    ['Held', `${view.held}`],
-    ['Resting', `${view.quarantined}`],
+  const counts = fields([
+    ['Total', view?.total ?? ''],
+    ['Free', view?.free ?? ''],
+    ['Held', `${view?.held ?? ''}`],
+    ['Resting', `${view?.quarantined ?? ''}`],
   ]);
+  return counts + list('Held by', holdersIn(document.spec['ranges'], site));
+}
+
+/** Address and name of every load balancer that has one in these ranges, by address. */
+function holdersIn(ranges: unknown, { loadBalancers }: SiteView): string[][] {
+  const parsed = (Array.isArray(ranges) ? ranges : []).map((range) => parseRange(String(range)));
+  const isInside = (address: Address) => parsed.some((range) => range.ok && rangeContains(range.value, address));
+  const held = loadBalancers.flatMap((view) =>
+    (view.status?.addresses ?? []).flatMap((text) => {
+      const address = parseAddress(text);
+      return address.ok && isInside(address.value) ? [{ address: address.value, name: viewName(view) }] : [];
+    }),
+  );
+  return held.sort((a, b) => compareAddresses(a.address, b.address)).map(({ address, name }) => [address, name]);
 }
 
 function machineStatus(name: string, site: SiteView): string {

@@ -79,9 +79,15 @@ export function createSession(options: SessionOptions): Session {
   let reign: Reign | undefined;
   let closedSince = now();
 
+  // A superseded reign is over at once, though its stream may take a moment to end.
+  function openReign(): Reign | undefined {
+    return reign?.ready === true && !reign.end.signal.aborted ? reign : undefined;
+  }
+
   function current(): Reign {
-    if (reign === undefined || !reign.ready) throw new NoSession();
-    return reign;
+    const mine = openReign();
+    if (mine === undefined) throw new NoSession();
+    return mine;
   }
 
   async function inReign<T>(act: (reign: Reign) => Promise<T>): Promise<T> {
@@ -148,7 +154,7 @@ export function createSession(options: SessionOptions): Session {
 
   return {
     get open() {
-      return reign?.ready === true;
+      return openReign() !== undefined;
     },
     get closedSince() {
       return closedSince;

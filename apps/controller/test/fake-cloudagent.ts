@@ -13,6 +13,8 @@ export interface FakeCloudagent {
   readonly loadBalancers: ReadonlyMap<string, LoadBalancer>;
   readonly nodes: ReadonlyMap<string, Node>;
   session: number;
+  /** False: every call fails as if nobody were there. */
+  available: boolean;
   /** What a load balancer becomes when it is ensured; `serving` at once unless set. */
   onEnsure: (loadBalancer: LoadBalancer) => 'serving' | 'pending' | Refusal;
   /** Ensuring waits for it. */
@@ -48,7 +50,11 @@ export function createFakeCloudagent(): FakeCloudagent {
   const watchers = new Set<{ push: (event: Event) => void; end: () => void }>();
   let next = 1;
 
+  const available = (): void => {
+    if (!fake.available) throw failure('UNAVAILABLE', 'UNAVAILABLE', 'nobody is there');
+  };
   const check = (session: number): void => {
+    available();
     if (session !== fake.session) {
       throw failure('FAILED_PRECONDITION', 'SESSION_SUPERSEDED', `session ${session} has been superseded`);
     }
@@ -62,6 +68,7 @@ export function createFakeCloudagent(): FakeCloudagent {
     loadBalancers,
     nodes,
     session: 0,
+    available: true,
     onEnsure: () => 'serving',
     beforeEnsure: async () => {},
     beforeDelete: async () => {},
@@ -78,6 +85,7 @@ export function createFakeCloudagent(): FakeCloudagent {
     reset() {
       for (const known of [loadBalancers, statuses, nodes]) known.clear();
       fake.calls.length = 0;
+      fake.available = true;
       fake.onEnsure = () => 'serving';
       fake.beforeEnsure = async () => {};
       fake.beforeDelete = async () => {};
@@ -85,6 +93,7 @@ export function createFakeCloudagent(): FakeCloudagent {
     count: (method) => fake.calls.filter((call) => call.method === method).length,
     service: serve(LoadBalancersService, {
       async openSession() {
+        available();
         fake.calls.push({ method: 'openSession' });
         fake.session++;
         const held = [...loadBalancers.values()].map(({ id, namespace, name }) => ({ id, namespace, name }));

@@ -22,6 +22,8 @@ import { eventually } from './loopback.ts';
 export interface Rig {
   readonly fake: FakeCloudagent;
   readonly admin: Api;
+  /** Where the fake cloudagent listens. */
+  readonly cloudagent: string;
   startController(options?: ControllerStart): RunningController;
   /** Calls back with every change of a Service from now on, until `clean`. */
   watchServices(onChange: (object: unknown) => void): Promise<void>;
@@ -131,6 +133,7 @@ export async function startRig(kubernetes: Kubernetes): Promise<Rig> {
   return {
     fake,
     admin,
+    cloudagent: socket,
     startController,
     async watchServices(onChange) {
       const path = '/api/v1/services';

@@ -122,3 +122,15 @@ export async function setUp(machine: TestMachine): Promise<unknown> {
   await Promise.all([nftables.close(), links.close()]);
   return { outcome, repairs: repairs.length, again, adopted };
 }
+
+/** Announces all addresses of the link again and again, as often as new Services might come. */
+export async function announceOften(): Promise<unknown> {
+  const links = openLinks({ ip: programPath('ip') });
+  const failures: string[] = [];
+  for (let count = 0; count < 50; count++) {
+    failures.push(...(await links.announce(['eth0'])));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await links.close();
+  return failures;
+}

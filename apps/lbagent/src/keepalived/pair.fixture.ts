@@ -186,6 +186,7 @@ export async function faultsWithoutLbagent(advertIntervalMs: number): Promise<un
   const master = (name: string): number => pidIn(`/run/${name}/run/haproxy.pid`);
   const link = (name: string, word: 'up' | 'down') => runOrThrow(['ip', 'link', 'set', name, word]);
 
+  seen['announced'] = await outageOf(pair, vip, () => asMachine(pair, one, 'announceOften'), 100);
   seen['trackFile'] = await outageOf(pair, vip, async () => track('lb-1', '1'));
   await settled('lb-2');
   track('lb-1', '0');

@@ -21,7 +21,7 @@ export function renderNotifyScript(paths: KeepalivedPaths, programs: ScriptProgr
       ? 'true'
       : [
           `sed -n 's|^addr replace \\([0-9.]*\\)/32 dev \\([^ ]*\\).*|\\1 \\2|p' "$directory/$name.become-owner" |`,
-          `      while read -r vip link; do ${programs.arping} -q -U -c 1 -I "$link" "$vip" & done`,
+          `      while read -r vip link; do arping_one "$vip" "$link" & done`,
         ].join('\n');
   return `#!/bin/sh
 # Written by lbagent. Run by keepalived: DEVICE ANCHOR INSTANCE NAME STATE [PRIORITY]
@@ -33,6 +33,11 @@ run=${paths.runDirectory}
 owns() { [ -n "$(${programs.ip} -o address show dev "$device" to "$anchor" 2>/dev/null)" ]; }
 
 batch() { ${programs.ip} -force -batch "$directory/$name.$1" >/dev/null 2>&1; }
+
+# Two programs are called arping: one announces its source (-S), the other its target.
+arping_one() {
+  ${programs.arping ?? 'false'} -q -U -c 1 -i "$2" -S "$1" "$1" || ${programs.arping ?? 'false'} -q -U -c 1 -I "$2" "$1"
+} 2>/dev/null
 
 announce() {
   batch announce ||

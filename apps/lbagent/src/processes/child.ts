@@ -29,6 +29,8 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
   let released = false;
   let failures = 0;
   let stopLooking: () => void = () => undefined;
+  /** From here on the end of the running process is expected. */
+  let disown: () => void = () => undefined;
   let restartTimer: NodeJS.Timeout | undefined;
   let last: Promise<void> = Promise.resolve();
 
@@ -46,10 +48,13 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
   function watch(id: ProcessId, adopted: boolean): (reason: string) => void {
     const startedAt = performance.now();
     let told = false;
-    const onGone = (reason: string): void => {
-      if (told || released) return;
+    disown = () => {
       told = true;
       stopLooking();
+    };
+    const onGone = (reason: string): void => {
+      if (told || released) return;
+      disown();
       tell({ kind: 'exited', pid: id.pid, reason });
       if (!wanted) return;
       failures = countFailure(failures, performance.now() - startedAt);
@@ -57,7 +62,8 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
       status = { kind: 'waiting', reason, delayMs };
       restartTimer = setTimeout(() => void startAgain(id.pid), delayMs);
     };
-    stopLooking = whenGone(id, LOOK_EVERY_MS, () => onGone('is gone'));
+    // Of its own child the kernel tells at once, and how it ended.
+    if (adopted) stopLooking = whenGone(id, LOOK_EVERY_MS, () => onGone('is gone'));
     status = { kind: 'running', pid: id.pid, adopted };
     tell({ kind: 'started', pid: id.pid, adopted });
     return onGone;
@@ -118,10 +124,11 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
     clearTimeout(restartTimer);
     if (status.kind === 'running') {
       const { pid } = status;
+      disown();
       // By force: the whole group, because a hung worker does not follow its master. Gently: the first process tells the others.
       signal(first === 'SIGKILL' ? -pid : pid, first);
       await groupGone(pid, graceMs);
-      stopLooking();
+      tell({ kind: 'exited', pid, reason: 'was ended on request' });
     }
     status = { kind: 'stopped' };
     removeRecord(options.stateDirectory, spec.name);

@@ -89,7 +89,7 @@ export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): S
       clearTimeout(timer);
       stopLooking();
       await runOrThrow([options.systemctl, 'stop', spec.unit], { timeoutMs: 60_000 });
-      if (status.kind === 'running') tell({ kind: 'exited', pid: status.pid, reason: 'was stopped' });
+      if (status.kind === 'running') tell({ kind: 'exited', pid: status.pid, reason: 'was ended on request' });
       status = { kind: 'stopped' };
     },
     async restart() {
@@ -97,7 +97,7 @@ export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): S
       stopLooking();
       if (status.kind === 'running') {
         signal(status.pid, 'SIGKILL');
-        tell({ kind: 'exited', pid: status.pid, reason: 'was killed because it hung' });
+        tell({ kind: 'exited', pid: status.pid, reason: 'was ended on request' });
       }
       wanted = true;
       // Workers that hear nothing any more would make systemd wait for its stop time-out.

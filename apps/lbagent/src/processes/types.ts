@@ -23,7 +23,7 @@ export type ProcessStatus =
 
 export type ProcessEvent =
   | { readonly kind: 'started'; readonly pid: number; readonly adopted: boolean }
-  /** `reason` reads as "killed by SIGKILL" or "ended with code 1" or "is gone". Told within 100 ms. */
+  /** `reason` reads as "was killed by SIGKILL", "ended with code 1", "is gone" or "was ended on request". Told within 100 ms. */
   | { readonly kind: 'exited'; readonly pid: number; readonly reason: string };
 
 /** Keeps one program running. The program outlives the supervisor: a later one adopts it. */

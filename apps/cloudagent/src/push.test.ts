@@ -27,7 +27,7 @@ const machines = new Map<string, FakeMachine>();
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'fairlead-push-'));
   store = openSqliteStore({ file: join(directory, 'store.db') });
-  for (const name of ['lb-1', 'lb-2']) machines.set(name, new FakeMachine(join(directory, name)));
+  for (const name of ['lb-1', 'lb-2']) machines.set(name, new FakeMachine(`unix:${join(directory, name)}`));
   await begin();
 });
 afterEach(async () => {

@@ -12,13 +12,16 @@ import {
   serve,
   startServer,
 } from '@fairlead/rpc';
+import type { serverCredentials } from '@fairlead/certs';
 import { createLogger } from '@fairlead/telemetry';
 import type { Connection } from '../push.ts';
 import { applyDelta } from './apply-delta.ts';
 
+type ServerCredentials = ReturnType<typeof serverCredentials>;
+
 export const silentLog = createLogger({ component: 'test', level: 'silent' });
 
-/** An LB machine that applies everything in memory, behind a real gRPC server on a unix socket. */
+/** An LB machine that applies everything in memory, behind a real gRPC server. */
 export class FakeMachine {
   /** What it holds; survives `stop`, as lbagent's disk does. */
   version: Version = NO_VERSION;
@@ -30,24 +33,36 @@ export class FakeMachine {
   readonly traceparents: string[] = [];
   /** Updates are applied only when this resolves. */
   gate: Promise<void> = Promise.resolve();
-  readonly #address: string;
+  readonly #listen: string;
+  readonly #credentials: ServerCredentials | undefined;
+  #port = 0;
   #server: RunningServer | undefined;
   readonly #streams = new Set<(report: pb.SyncResponse.$Properties) => void>();
 
-  constructor(socket: string) {
-    this.#address = `unix:${socket}`;
+  /** `unix:/path`, or `HOST:0` with credentials. */
+  constructor(listen: string, credentials?: ServerCredentials) {
+    this.#listen = listen;
+    this.#credentials = credentials;
+  }
+
+  /** The one it had first, also when it is started again. */
+  get port(): number {
+    return this.#port;
   }
 
   async start(): Promise<void> {
     const sync = (requests: AsyncIterable<pb.SyncRequest>) => this.#sync(requests);
     const getConfig = () => Promise.reject(failure('UNIMPLEMENTED', 'UNIMPLEMENTED', 'this machine shows nothing'));
     this.#server = await startServer({
-      listen: this.#address,
-      callers: 'admin-socket',
+      listen: this.#listen.replace(/:0$/, `:${this.#port}`),
+      ...(this.#credentials === undefined
+        ? { callers: 'admin-socket' }
+        : { callers: 'certificate', credentials: this.#credentials }),
       authorise: () => undefined,
       services: [serve(MachineService, { sync, getConfig })],
       log: silentLog,
     });
+    this.#port = this.#server.port;
   }
 
   async stop(): Promise<void> {
@@ -56,7 +71,7 @@ export class FakeMachine {
   }
 
   connect(): Connection {
-    const channel = openChannel(this.#address, undefined, { backOffMs: 50, maxBackOffMs: 200 });
+    const channel = openChannel(this.#listen, undefined, { backOffMs: 50, maxBackOffMs: 200 });
     const client = createClient(MachineService, channel);
     return { open: (requests, signal) => client.sync(requests, { signal }), close: () => channel.close() };
   }

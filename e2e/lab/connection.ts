@@ -74,10 +74,11 @@ export class Connection {
     });
     const errors: string[] = [];
     const stream = this.#lastId + 1;
-    const ended = this.#send('spawn', { host, argv }, (event) => {
+    const done = this.#send('spawn', { host, argv }, (event) => {
       if (event.stream === 'stdout') split(event.text);
       else errors.push(event.text);
     }) as Promise<Methods['spawn']['result']>;
+    const ended = done.then(({ code }) => code);
     // The caller may look at how it ended late or never.
     ended.catch(() => undefined);
     const tell = <Name extends MethodName>(method: Name, params: Methods[Name]['params']) => {
@@ -94,7 +95,7 @@ export class Connection {
       get stderr() {
         return errors.join('');
       },
-      ended: ended.then(({ code }) => code),
+      ended,
     };
   }
 

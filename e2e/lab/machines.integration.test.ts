@@ -37,7 +37,6 @@ describe('a lab of a client and two machines with an echo program', () => {
   afterAll(async () => {
     await prober.close();
     await lab.down();
-    expect(existsSync(lab.directory)).toBe(false);
   });
 
   test('each machine answers with its name and the address that it saw', async () => {
@@ -145,6 +144,17 @@ describe('a lab of a client and two machines with an echo program', () => {
     await sleep(300);
     expect(await lab.must('wire', ['ps', 'axo', 'stat='])).not.toContain('Z');
   });
+});
+
+test('down leaves nothing', async () => {
+  const lab = await open(`t${process.pid}-down`);
+  await lab.addHost({ name: 'a', address: '10.9.0.2/16' });
+  const running = lab.spawn('a', ['sleep', '1000']);
+  await lab.down();
+  await expect(running.ended).rejects.toThrow('the lab is gone');
+  expect(existsSync(lab.directory)).toBe(false);
+  expect(livingLabs()).not.toContain(lab.name);
+  await expect(lab.exec('a', ['true'])).rejects.toThrow('the lab is gone');
 });
 
 describe('whatever is killed with -9', () => {

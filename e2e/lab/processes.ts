@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { request } from 'node:http';
-import { connect } from 'node:net';
+import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { run, sleep } from './command.ts';
-import { programOf, signalIfThere, type Hosts } from './hosts.ts';
-import { diskOf, type ProcessSpec, type ProcessStatus, type ReadyProbe } from './protocol.ts';
+import type { Hosts } from './hosts.ts';
+import { logFileOf, tailOf } from './log-files.ts';
+import { programOf, signalIfThere } from './network-namespaces.ts';
+import type { ProcessSpec, ProcessStatus, ReadyProbe } from './protocol.ts';
+import { httpAnswers, tcpAnswers } from './ready.ts';
 
 const RESTART_AFTER_MS = 500;
 
@@ -142,7 +143,9 @@ export class Processes {
         continue;
       }
       const what = late ? `is not ready after ${limit} ms` : `ended with ${entry.ended}`;
-      throw new Error(`${spec.name} on ${spec.host} ${what}. Its log ends:\n${endOf(logFileOf(spec.host, spec.name))}`);
+      throw new Error(
+        `${spec.name} on ${spec.host} ${what}. Its log ends:\n${tailOf(logFileOf(spec.host, spec.name), 2000).trim() || '(empty)'}`,
+      );
     }
   }
 
@@ -152,10 +155,6 @@ export class Processes {
     const result = await run(this.#hosts.enter(host, probe.argv), { timeout: 20_000 }).catch(() => undefined);
     return result?.code === 0;
   }
-}
-
-export function logFileOf(host: string, name: string): string {
-  return `${diskOf(host)}/var/log/${name}.log`;
 }
 
 function keyOf(host: string, name: string): string {
@@ -170,34 +169,4 @@ function signalName(text: string): NodeJS.Signals {
   const name = text.toUpperCase().startsWith('SIG') ? text.toUpperCase() : `SIG${text.toUpperCase()}`;
   if (name in constants.signals) return name as NodeJS.Signals;
   throw new Error(`there is no signal ${text}: write KILL, TERM, STOP, CONT, …`);
-}
-
-function endOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').slice(-2000).trim() || '(empty)';
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-function tcpAnswers(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 500 });
-    const done = (answered: boolean) => () => {
-      socket.destroy();
-      resolve(answered);
-    };
-    socket.on('connect', done(true)).on('error', done(false)).on('timeout', done(false));
-  });
-}
-
-function httpAnswers(url: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const asked = request(url, { timeout: 1000, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    asked.on('timeout', () => asked.destroy()).on('error', () => resolve(false));
-    asked.end();
-  });
 }

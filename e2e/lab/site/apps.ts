@@ -24,15 +24,17 @@ export const SITE_FILE = '/etc/fairlead/site.yaml';
 /** All that follows `cloudagent` on its command line. */
 export function cloudagentArguments(siteName: string, host: { name: string; address: string }): string[] {
   const disk = diskOf(host.name);
+  // One flag a line.
+  // prettier-ignore
   return [
-    ...['--site', `${disk}${SITE_FILE}`],
-    ...['--site-name', siteName],
-    ...['--state-dir', `${disk}/var/lib/fairlead/state`],
-    ...['--identity-dir', `${disk}/var/lib/fairlead/identity`],
-    ...['--listen', `${host.address}:${CONTROL_PORT}`],
-    ...['--join-listen', `${host.address}:${JOIN_PORT}`],
-    ...['--admin-socket', ADMIN_SOCKET],
-    ...['--metrics-listen', `${host.address}:${METRICS_PORT}`],
+    '--site', `${disk}${SITE_FILE}`,
+    '--site-name', siteName,
+    '--state-dir', `${disk}/var/lib/fairlead/state`,
+    '--identity-dir', `${disk}/var/lib/fairlead/identity`,
+    '--listen', `${host.address}:${CONTROL_PORT}`,
+    '--join-listen', `${host.address}:${JOIN_PORT}`,
+    '--admin-socket', ADMIN_SOCKET,
+    '--metrics-listen', `${host.address}:${METRICS_PORT}`,
   ];
 }
 
@@ -44,16 +46,18 @@ export function pkiDirectory(host: string): string {
 /** All that follows `lbagent` on the command line of an LB machine. */
 export function lbagentArguments(host: { name: string; address: string }): string[] {
   const disk = diskOf(host.name);
+  // One flag a line.
+  // prettier-ignore
   return [
     'run',
-    ...['--name', host.name],
-    ...['--listen', `${host.address}:${LBAGENT_PORT}`],
-    ...['--pki-dir', pkiDirectory(host.name)],
-    ...['--state-dir', `${disk}/var/lib/fairlead/lbagent`],
-    ...['--run-dir', '/run/fairlead'],
-    ...['--haproxy-config', `${disk}/etc/haproxy/haproxy.cfg`],
-    ...['--keepalived-config', `${disk}/etc/keepalived/keepalived.conf`],
-    ...['--processes', 'child'],
-    ...['--metrics-listen', `${host.address}:${LBAGENT_METRICS_PORT}`],
+    '--name', host.name,
+    '--listen', `${host.address}:${LBAGENT_PORT}`,
+    '--pki-dir', pkiDirectory(host.name),
+    '--state-dir', `${disk}/var/lib/fairlead/lbagent`,
+    '--run-dir', '/run/fairlead',
+    '--haproxy-config', `${disk}/etc/haproxy/haproxy.cfg`,
+    '--keepalived-config', `${disk}/etc/keepalived/keepalived.conf`,
+    '--processes', 'child',
+    '--metrics-listen', `${host.address}:${LBAGENT_METRICS_PORT}`,
   ];
 }

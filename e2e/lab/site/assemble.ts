@@ -52,12 +52,17 @@ export async function assembleFairlead(assembly: Assembly): Promise<void> {
   await machines.run({
     host: site.cloudagent.name,
     name: 'cloudagent',
-    argv: [process.execPath, apps.cloudagent, ...cloudagentArguments(site.name, site.cloudagent)],
+    argv: asUnit([process.execPath, apps.cloudagent, ...cloudagentArguments(site.name, site.cloudagent)]),
     ready: { kind: 'http', url: `http://${site.cloudagent.address}:${PORTS.metrics}/readyz` },
     boot: true,
   });
   onProgress(`enrolling ${site.machines.map(({ name }) => name).join(', ')}`);
   await Promise.all(site.machines.map((machine) => joinMachine(assembly, machine)));
+}
+
+/** With /run/fairlead made first, as RuntimeDirectory= of a systemd unit does. */
+function asUnit(argv: readonly string[]): string[] {
+  return ['sh', '-c', 'mkdir -p -m 700 /run/fairlead && exec "$@"', 'unit', ...argv];
 }
 
 async function joinMachine({ machines, site, apps }: Assembly, machine: SiteHost): Promise<void> {
@@ -69,7 +74,7 @@ async function joinMachine({ machines, site, apps }: Assembly, machine: SiteHost
   await machines.run({
     host: machine.name,
     name: 'lbagent',
-    argv: [...lbagent, ...lbagentArguments(machine)],
+    argv: asUnit([...lbagent, ...lbagentArguments(machine)]),
     ready: { kind: 'http', url: `http://${machine.address}:${PORTS.lbagentMetrics}/healthz` },
     boot: true,
   });

@@ -25,7 +25,8 @@ export async function untilServing(lab: Pick<Lab, 'fairlead'>, loadBalancers: re
 async function missingNow(lab: Pick<Lab, 'fairlead'>, loadBalancers: readonly string[]): Promise<string[]> {
   const list = async (kind: string) => itemsOf(JSON.parse(await lab.fairlead(['get', kind, '-o', 'json'])));
   const machines = (await list('machines')).filter(({ status }) => status?.connected !== true);
-  const served = (await list('loadbalancers')).filter(({ status }) => status?.state === 'SERVING');
+  const all = loadBalancers.length === 0 ? [] : await list('loadbalancers');
+  const served = all.filter(({ status }) => status?.state === 'SERVING');
   const names = new Set(served.map(({ metadata }) => metadata.name));
   return [
     ...machines.map(({ metadata, status }) => `machine ${metadata.name} is not connected: ${JSON.stringify(status)}`),

@@ -71,7 +71,7 @@ function cluster(site: Site) {
   return resource('Cluster', name, {
     loadBalancerSet: site.loadBalancerSet,
     ...controlPlane,
-    nodeCIDRs: [nodeCidr],
+    nodeCIDRs: [nodeCidr, `${site.control.address}/32`],
     podCIDRs: [podCidr],
   });
 }

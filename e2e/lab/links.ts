@@ -1,0 +1,78 @@
+import { must } from './command.ts';
+import { into } from './network-namespaces.ts';
+import type { HostSpec } from './protocol.ts';
+
+const BRIDGE = 'lab0';
+/** Second byte of hardware addresses: of machines, and of what they are plugged into. */
+const CARD = '00';
+const PLUG = '01';
+
+/** Makes the bridge in this namespace, with `address` (with prefix length) for the lab's own use. */
+export async function makeBridge(address: string): Promise<void> {
+  await batch(
+    [],
+    [
+      'link set lo up',
+      // Left to itself, a bridge takes the hardware address of one of its ports, and another one when that goes.
+      `link add ${BRIDGE} address ${cardOf(address)} type bridge forward_delay 0 mcast_snooping 0`,
+      `link set ${BRIDGE} up`,
+      `address add ${address} dev ${BRIDGE}`,
+    ],
+  );
+}
+
+/** Gives a new host its link `eth0`, with the other end on the bridge, or in the namespaces of the host it is behind. */
+export async function connectHost(spec: HostSpec, keeper: number, behind: number | undefined): Promise<void> {
+  const far = behind === undefined ? [] : into(behind);
+  const link = linkOf(spec.name);
+  const card = cardOf(spec.address);
+  const plug = cardOf(spec.address, PLUG);
+  await batch(far, [`link add ${link} address ${plug} type veth peer name eth0 address ${card} netns ${keeper}`]);
+  await must([...into(keeper), 'sh', '-c', sysctlScript(spec.sysctls ?? {})]);
+  if (behind === undefined) await batch(far, [`link set ${link} master ${BRIDGE} up`]);
+  else await batch(far, [`link set ${link} up`, `route add ${bare(spec.address)} dev ${link}`]);
+  // 169.254.1.1 stands for "the other end", which needs no address of its own.
+  const own =
+    behind === undefined
+      ? [`address add ${spec.address} dev eth0`]
+      : [
+          `address add ${bare(spec.address)}/32 dev eth0`,
+          `neighbour add 169.254.1.1 lladdr ${plug} dev eth0 nud permanent`,
+          'route add 169.254.1.1 dev eth0',
+          'route add default via 169.254.1.1',
+        ];
+  const routes = (spec.routes ?? []).map((route) => `route add ${route}`);
+  await batch(into(keeper), ['link set eth0 up', ...own, ...routes]);
+}
+
+/** The far end of a host's link, where its cable is plugged in. */
+export function linkOf(host: string): string {
+  // Interface names have 15 characters. A long name keeps its end, where names differ, and a number against collisions.
+  if (host.length <= 13) return `v-${host}`;
+  let sum = 0;
+  for (const character of host) sum = (sum * 31 + character.charCodeAt(0)) % 36 ** 4;
+  return `v${sum.toString(36).padStart(4, '0')}-${host.slice(-8)}`;
+}
+
+function batch(where: readonly string[], lines: readonly string[]): Promise<string> {
+  return must([...where, 'ip', '-batch', '-'], { stdin: lines.join('\n') });
+}
+
+function sysctlScript(sysctls: Readonly<Record<string, string>>): string {
+  return Object.entries(sysctls)
+    .map(([name, value]) => `echo '${value}' >/proc/sys/${name.replaceAll('.', '/')} || exit 1`)
+    .concat('true')
+    .join('\n');
+}
+
+/** A machine that boots again has the network card it had: others remember its hardware address. */
+function cardOf(address: string, kind = CARD): string {
+  const bytes = bare(address)
+    .split('.')
+    .map((part) => Number(part).toString(16).padStart(2, '0'));
+  return ['02', kind, ...bytes].join(':');
+}
+
+function bare(address: string): string {
+  return address.split('/')[0]!;
+}

@@ -1,19 +1,5 @@
-import { channelCredentials, type MaterialSource, serverCredentials } from '@fairlead/certs';
 import type { Shutdown } from '@fairlead/control-loop';
-import { formatEndpoint } from '@fairlead/model';
-import {
-  createClient,
-  healthServices,
-  LoadBalancersService,
-  MachineService,
-  MachinesService,
-  openChannel,
-  type RunningServer,
-  serve,
-  type ServedService,
-  SiteService,
-  startServer,
-} from '@fairlead/rpc';
+import { healthServices, LoadBalancersService, MachinesService, serve, SiteService } from '@fairlead/rpc';
 import {
   createHealthBoard,
   createMetrics,
@@ -26,11 +12,12 @@ import type { Config } from './config.ts';
 import { beginEpoch } from './decisions/epoch.ts';
 import { openIdentity, type SiteIdentity } from './identity/open-identity.ts';
 import { loadBalancerService } from './load-balancer-service.ts';
+import { connectToMachine } from './machine-connection.ts';
 import { machinesService } from './machines-service.ts';
 import { commitHistogram, registerMetrics } from './metrics.ts';
 import { reportProblems } from './problems.ts';
-import { type Connection, Fleet } from './push.ts';
-import type { MachineResource } from './resources/types.ts';
+import { startPorts } from './ports.ts';
+import { Fleet } from './push.ts';
 import { resourceFromText, resourceToText } from './resources/stored.ts';
 import { startRestTimer } from './rest-timer.ts';
 import { formatViolation, SiteFiles } from './site-files.ts';
@@ -102,7 +89,7 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
 
   const fleet = new Fleet({
     keeper,
-    connect: (machine) => connectTo(machine, identity.source, config.siteName),
+    connect: (machine) => connectToMachine(machine, identity.source, config.siteName),
     now,
     log,
     ...(failpoints.beforePush && { beforePush: failpoints.beforePush }),
@@ -136,7 +123,7 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
     log,
     ...(beforeAnswer && { beforeAnswer }),
   });
-  const servers = await startServers({ config, log, identity }, operators, serve(LoadBalancersService, controllers));
+  const servers = await startPorts({ config, log, identity }, operators, serve(LoadBalancersService, controllers));
   shutdown.step('ports', async () => void (await Promise.all(servers.all.map((server) => server.stop()))));
   Object.assign(ports, { control: servers.control.port, join: servers.join.port });
 
@@ -191,52 +178,4 @@ async function openSiteIdentity(
 
 function withPort(listen: string, port: number): string {
   return `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`;
-}
-
-/** A machine that is cut off must be noticed in seconds, and be there again soon after it is back. */
-const MACHINE_CHANNEL = {
-  keepaliveMs: 2_000,
-  keepaliveTimeoutMs: 2_000,
-  connectTimeoutMs: 3_000,
-  backOffMs: 200,
-  maxBackOffMs: 2_000,
-};
-
-function connectTo({ name, spec }: MachineResource, source: MaterialSource, site: string): Connection {
-  const credentials = channelCredentials(source, { kind: 'lbagent', site, name });
-  const channel = openChannel(formatEndpoint(spec.agentAddress, spec.agentPort), credentials, MACHINE_CHANNEL);
-  const client = createClient(MachineService, channel);
-  return { open: (requests, signal) => client.sync(requests, { signal }), close: () => channel.close() };
-}
-
-interface Servers {
-  readonly control: RunningServer;
-  readonly join: RunningServer;
-  readonly all: readonly RunningServer[];
-}
-
-async function startServers(
-  { config, log, identity }: Pick<Context, 'config' | 'log'> & { identity: SiteIdentity },
-  operators: readonly ServedService[],
-  controllers: ServedService,
-): Promise<Servers> {
-  const { source, authorise } = identity;
-  const common = { authorise, log };
-  const control = await startServer({
-    ...common,
-    listen: config.listen,
-    credentials: serverCredentials(source, 'required'),
-    callers: 'certificate',
-    services: [controllers, ...operators],
-  });
-  const joinPort = await startServer({
-    ...common,
-    listen: config.joinListen,
-    credentials: serverCredentials(source, 'anonymous'),
-    callers: 'anonymous',
-    services: [identity.identityService],
-  });
-  const listen = `unix:${config.adminSocket}`;
-  const admin = await startServer({ ...common, listen, callers: 'admin-socket', services: operators });
-  return { control, join: joinPort, all: [control, joinPort, admin] };
 }

@@ -1,0 +1,22 @@
+import { channelCredentials, type MaterialSource } from '@fairlead/certs';
+import { formatEndpoint } from '@fairlead/model';
+import { createClient, MachineService, openChannel } from '@fairlead/rpc';
+import type { Connection } from './push.ts';
+import type { MachineResource } from './resources/types.ts';
+
+/** A machine that is cut off must be noticed in seconds, and be there again soon after it is back. */
+const MACHINE_CHANNEL = {
+  keepaliveMs: 2_000,
+  keepaliveTimeoutMs: 2_000,
+  connectTimeoutMs: 3_000,
+  backOffMs: 200,
+  maxBackOffMs: 2_000,
+};
+
+/** A way to the machine that speaks to nobody else, by the name in its certificate. */
+export function connectToMachine({ name, spec }: MachineResource, source: MaterialSource, site: string): Connection {
+  const credentials = channelCredentials(source, { kind: 'lbagent', site, name });
+  const channel = openChannel(formatEndpoint(spec.agentAddress, spec.agentPort), credentials, MACHINE_CHANNEL);
+  const client = createClient(MachineService, channel);
+  return { open: (requests, signal) => client.sync(requests, { signal }), close: () => channel.close() };
+}

@@ -38,7 +38,7 @@ export async function withConnection(
   if (timeoutMs === undefined || timeoutMs === 0)
     throw usage(`--request-timeout ${options.requestTimeout} is not a time span: write for example 10s`);
   const config = options.socket === undefined && path !== undefined ? await readConfig(path) : undefined;
-  const connection = await connect({ socket: options.socket, configPath: path, config, timeoutMs });
+  const connection = await connect({ socket: options.socket, configPath: path, config, timeoutMs, now: cli.now() });
   try {
     await work(connection);
   } catch (error) {

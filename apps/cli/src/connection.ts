@@ -34,10 +34,12 @@ export interface Target {
   readonly configPath: string | undefined;
   readonly config: Config | undefined;
   readonly timeoutMs: number;
+  /** Milliseconds since 1970: decides whether the certificate is renewed first. */
+  readonly now: number;
 }
 
 /** Connects as the local administrator through a socket, or as the operator of the configuration. */
-export async function connect({ socket, configPath, config, timeoutMs }: Target): Promise<Connection> {
+export async function connect({ socket, configPath, config, timeoutMs, now }: Target): Promise<Connection> {
   const fallback = config === undefined && existsSync(DEFAULT_SOCKET) ? DEFAULT_SOCKET : undefined;
   const path = socket ?? config?.socket ?? fallback;
   if (path !== undefined) {
@@ -51,7 +53,7 @@ export async function connect({ socket, configPath, config, timeoutMs }: Target)
     const message = `nobody is logged in${where}: run \`fairlead login\`, or use --socket PATH on the cloudagent's machine`;
     throw new CliError(message, EXIT.unreachable);
   }
-  const enrolment = await openEnrolment(config.pkiDirectory);
+  const enrolment = await openEnrolment(config.pkiDirectory, now);
   if (enrolment === undefined) {
     throw new CliError(
       `there is no certificate in ${config.pkiDirectory}: run \`fairlead login\` again`,

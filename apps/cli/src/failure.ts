@@ -39,7 +39,7 @@ export function asCliError(error: unknown, cloudagent = 'the cloudagent'): CliEr
     case 'UNAVAILABLE':
     case 'DEADLINE_EXCEEDED':
       return new CliError(
-        `${cloudagent} does not answer (${message}): is it running, and is the way to it open?`,
+        `${cloudagent} does not answer (${plainly(message)}): is it running, and is the way to it open?`,
         EXIT.unreachable,
       );
     case 'UNAUTHENTICATED':
@@ -47,4 +47,9 @@ export function asCliError(error: unknown, cloudagent = 'the cloudagent'): CliEr
     default:
       return new CliError(message);
   }
+}
+
+/** What grpc-js says of a connection that could not be made, without its wrapping. */
+function plainly(message: string): string {
+  return /Last error: (?:Error: )?(.*?)\.? Resolution note:/.exec(message)?.[1] ?? message;
 }

@@ -1,4 +1,4 @@
 import description from '../package.json' with { type: 'json' };
 
 /** Of this program. */
-export const VERSION: string = `v${description.version}`;
+export const VERSION: string = description.version;

@@ -1,3 +1,4 @@
+import type { pb } from '@fairlead/rpc';
 import { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { withConnection } from '../cli.ts';
@@ -32,8 +33,7 @@ export function applyCommand(cli: Cli): Command {
         const { applied, violations } = await site.apply({ documents, dryRun });
         if (violations.length > 0) {
           for (const { source, line, field, message } of violations) {
-            const place = [line > 0 ? `${source}:${line}` : source, field].filter((part) => part !== '').join(': ');
-            cli.terminal.err(`${place === '' ? '' : `${place}: `}${message}\n`);
+            cli.terminal.err(`${violationLine({ source, line, field, message })}\n`);
           }
           throw new CliError(
             `nothing was applied: correct ${violations.length === 1 ? 'this' : `these ${violations.length}`} and apply again`,
@@ -46,4 +46,11 @@ export function applyCommand(cli: Cli): Command {
         if (applied.length === 0) cli.terminal.err('There is no document in what was given.\n');
       });
     });
+}
+
+/** `site.yaml:12: VipPool/default spec.ranges[0]: what is wrong`; nothing is said twice. */
+function violationLine({ source, line, field, message }: pb.Violation.$Properties): string {
+  const place = (line ?? 0) > 0 ? `${source}:${line}` : (source ?? '');
+  const about = field && !message?.startsWith(field) ? field : '';
+  return [place, about, message].filter((part) => part !== '').join(': ');
 }

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Cli, GlobalOptions } from '../cli.ts';
 import { configPath, writeConfig } from '../config.ts';
 import { asCliError, CliError, usage } from '../failure.ts';
-import { formatAge } from '../print/age.ts';
+import { formatLifetime } from '../print/age.ts';
 
 const PKI = 'pki';
 
@@ -37,7 +37,7 @@ export function loginCommand(cli: Cli): Command {
       await writeConfig(path, { site, operator: name, pkiDirectory: PKI });
       const left = factsOfMaterial(outcome.enrolment.material).notAfter - cli.now();
       cli.terminal.err(
-        `Logged in to site ${site} as ${name}, for ${formatAge(left)} and on as long as you use it (${path}).\n`,
+        `Logged in to site ${site} as ${name}, for ${formatLifetime(left)} and on as long as you use it (${path}).\n`,
       );
     });
 }

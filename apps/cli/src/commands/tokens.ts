@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { withConnection } from '../cli.ts';
 import { usage } from '../failure.ts';
-import { formatAge } from '../print/age.ts';
+import { formatLifetime } from '../print/age.ts';
 import { milliseconds } from '../print/certificates.ts';
 import { parseSpan } from '../span.ts';
 import { oneOf } from './options.ts';
@@ -66,7 +66,7 @@ function createCommand(cli: Cli): Command {
           );
           return;
         }
-        cli.terminal.err(`Good once, for ${formatAge(end - cli.now())}: ${NEXT[kind]}.\n`);
+        cli.terminal.err(`Good once, for ${formatLifetime(end - cli.now())}: ${NEXT[kind]}.\n`);
         cli.terminal.out(`${token}\n`);
       });
     });

@@ -19,3 +19,8 @@ export function formatAge(milliseconds: number): string {
   const rest = next === undefined ? 0 : Math.floor((milliseconds % size) / next[1]);
   return whole < 10 && next !== undefined && rest > 0 ? `${whole}${unit}${rest}${next[0]}` : `${whole}${unit}`;
 }
+
+/** A time span that has just begun: what is short of a whole minute by a moment is that minute. PURE. */
+export function formatLifetime(milliseconds: number): string {
+  return formatAge(milliseconds < 120_000 ? milliseconds : Math.round(milliseconds / 60_000) * 60_000);
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatAge } from './age.ts';
+import { formatAge, formatLifetime } from './age.ts';
 import { ANSI_PAINT } from './colour.ts';
 import { renderTable, widthsOf } from './table.ts';
 
@@ -41,4 +41,8 @@ test.each([
   [1_036_800_000, '12d'],
 ])('%i ms is %s', (milliseconds, text) => {
   expect(formatAge(milliseconds)).toBe(text);
+});
+
+test('a lifetime that has just begun is told whole', () => {
+  expect([86_399_200, 43_199_000, 59_000].map(formatLifetime)).toEqual(['1d', '12h', '59s']);
 });

@@ -8,7 +8,7 @@ import {
   SiteService,
   startServer,
 } from '@fairlead/rpc';
-import type { HandlerContext, RunningServer } from '@fairlead/rpc';
+import type { HandlerContext, ServedService } from '@fairlead/rpc';
 import { createLogger } from '@fairlead/telemetry';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -33,6 +33,8 @@ export interface FakeSite {
 export interface RunOptions {
   readonly input: string;
   readonly stopping: AbortSignal;
+  /** Milliseconds since 1970; `NOW` unless told. */
+  readonly now: number;
   /** Told of everything that goes to standard output. */
   readonly onOut: (text: string) => void;
 }
@@ -64,14 +66,26 @@ export async function startFakeSite(): Promise<FakeSite> {
       await rm(directory, { recursive: true });
     },
   };
-  const server = await serveSite(site);
+  const server = await startServer({
+    ...QUIET,
+    listen: `unix:${socket}`,
+    callers: 'admin-socket',
+    services: servicesOf(site),
+  });
   return site;
 }
 
-async function serveSite(site: FakeSite): Promise<RunningServer> {
+/** How the servers of tests treat their callers: anybody may do anything, and nothing is logged. */
+export const QUIET = {
+  authorise: () => undefined,
+  log: createLogger({ component: 'test', level: 'fatal', destination: { write: () => {} } }),
+} as const;
+
+/** The services of a cloudagent that knows what it is told. */
+export function servicesOf(site: FakeSite): ServedService[] {
   const note = (method: string, request: unknown) => void site.asked.push({ method, request });
   const find = (kind: string, name: string) => site.resources.find((each) => each.kind === kind && each.name === name);
-  const services = [
+  return [
     serve(SiteService, {
       async apply(request) {
         note('apply', request);
@@ -112,16 +126,8 @@ async function serveSite(site: FakeSite): Promise<RunningServer> {
         };
       },
     }),
-    serve(HealthService, { checkHealth: async () => ({ healthy: true, problems: [], version: 'v9.9.9' }) }),
+    serve(HealthService, { checkHealth: async () => ({ healthy: true, problems: [], version: '9.9.9' }) }),
   ];
-  const log = createLogger({ component: 'test', level: 'fatal', destination: { write: () => {} } });
-  return await startServer({
-    listen: `unix:${site.socket}`,
-    callers: 'admin-socket',
-    authorise: () => undefined,
-    services,
-    log,
-  });
 }
 
 /** Runs a command line in this process; words are separated by single spaces. */
@@ -139,7 +145,7 @@ export async function runLine(line: string, options: Partial<RunOptions> = {}, e
       colour: false,
     },
     environment,
-    now: () => NOW,
+    now: () => options.now ?? NOW,
     stopping: options.stopping ?? new AbortController().signal,
     program: 'fairlead',
   });

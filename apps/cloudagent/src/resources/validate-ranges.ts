@@ -37,7 +37,7 @@ export function judgePools(site: SiteIndex): void {
         const message = `${formatRange(range)} is not inside a subnet of network ${network.name} (${subnets}): correct the range, or add the subnet`;
         site.report(pool, path, message);
       }
-      const earlier = seen.find((other) => other.pool !== pool && rangesOverlap(other.range, range));
+      const earlier = seen.find((other) => rangesOverlap(other.range, range));
       if (earlier !== undefined) {
         const other = `${formatRange(earlier.range)} of ${earlier.pool.kind} ${earlier.pool.name}`;
         site.report(pool, path, `${formatRange(range)} overlaps ${other}: leave the common part in one of them`);

@@ -7,7 +7,7 @@ import { eventually } from './eventually.ts';
 let lab: Lab;
 let cluster: Cluster;
 beforeAll(async () => {
-  lab = await startLab({ name: 'bad-input', kubernetes: kubernetes() });
+  lab = await startLab({ name: `bad-input-${process.pid}`, kubernetes: kubernetes() });
   cluster = new Cluster(lab);
   await cluster.apply(echoDeployment('web', 1), loadBalancerService('good', 'web'));
   await cluster.rolledOut('web');

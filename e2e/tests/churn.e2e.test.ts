@@ -8,7 +8,7 @@ import { haproxyWorkers } from './machines.ts';
 let lab: Lab;
 let cluster: Cluster;
 beforeAll(async () => {
-  lab = await startLab({ name: 'churn', kubernetes: kubernetes() });
+  lab = await startLab({ name: `churn-${process.pid}`, kubernetes: kubernetes() });
   cluster = new Cluster(lab);
   await cluster.apply(echoDeployment('web', 3), loadBalancerService('web', 'web'));
   await cluster.rolledOut('web');

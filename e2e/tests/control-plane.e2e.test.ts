@@ -7,7 +7,7 @@ it('a control-plane address is caught before the API server exists, and leads to
   const before: string[] = [];
   const bringUp = kubernetes();
   const lab = await startLab({
-    name: 'control-plane',
+    name: `control-plane-${process.pid}`,
     kubernetes: async (lab, assembly) => {
       const vip = lab.site.cluster.controlPlaneAddress!;
       // Accepted by HAProxy and closed, as there is no server behind it yet: not "no route", not refused.

@@ -12,7 +12,7 @@ let lab: Lab;
 let prober: Prober;
 let address: string;
 beforeAll(async () => {
-  lab = await startLab({ name: 'failover' });
+  lab = await startLab({ name: `failover-${process.pid}` });
   prober = await lab.startProber();
   address = await eventually(async () => {
     const text = await lab.fairlead(['get', 'loadbalancer', 'web', '-o', 'json']);
@@ -37,7 +37,7 @@ beforeEach(async () => {
   await oneOwner();
   await eventually(async () => {
     const screen = await lab.fairlead(['get', 'machines', '-o', 'wide']);
-    for (const { name } of lab.site.machines) expect(screen).toMatch(new RegExp(`${name}.*True`));
+    for (const { name } of lab.site.machines) expect(screen).toMatch(new RegExp(`${name} .* Ready `));
   }, 20);
 });
 

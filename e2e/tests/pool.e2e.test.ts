@@ -8,7 +8,7 @@ let lab: Lab;
 let cluster: Cluster;
 beforeAll(async () => {
   lab = await startLab({
-    name: 'pool',
+    name: `pool-${process.pid}`,
     kubernetes: kubernetes({ controllers: 2 }),
     vipRanges: ['10.9.100.1-10.9.100.2'],
     controlPlane: true,

@@ -14,7 +14,7 @@ describe.each(['nftables', 'iptables'] as const)(
     let prober: Prober;
 
     beforeAll(async () => {
-      lab = await startLab({ name: `service-${proxyMode}`, kubernetes: kubernetes({ proxyMode }) });
+      lab = await startLab({ name: `service-${proxyMode}-${process.pid}`, kubernetes: kubernetes({ proxyMode }) });
       cluster = new Cluster(lab);
       prober = await lab.startProber();
       await cluster.apply(echoDeployment('web', 4));

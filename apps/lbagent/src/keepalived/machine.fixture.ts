@@ -134,3 +134,13 @@ export async function announceOften(): Promise<unknown> {
   await links.close();
   return failures;
 }
+
+/** Supervises keepalived as lbagent does, for 4 s. */
+export async function superviseKeepalived({ name }: TestMachine): Promise<unknown> {
+  const { keepalived } = supervisorsOf(name);
+  await keepalived.start();
+  await new Promise((resolve) => setTimeout(resolve, 4000));
+  const status = keepalived.status();
+  keepalived.release();
+  return status;
+}

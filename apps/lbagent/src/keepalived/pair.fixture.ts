@@ -214,6 +214,12 @@ export async function faultsWithoutLbagent(advertIntervalMs: number): Promise<un
   seen['twoOwners'] = await ownersOf(pair, vip);
   await asMachine(pair, two, 'setUp');
   await settled('lb-1');
+  const supervised = asMachine(pair, one, 'superviseKeepalived');
+  await sleep(1000);
+  const other = pidIn(keepalivedFiles(machinePaths('lb-1')).pid);
+  seen['supervisedKeepalivedKilled'] = await outageOf(pair, vip, async () => process.kill(-other, 'SIGKILL'));
+  await settled('lb-2');
+  seen['supervised'] = await supervised;
   seen['states'] = ['lb-1', 'lb-2'].map((name) => readFileSync(`/run/${name}/run/edge-1.state`, 'utf8').trim());
   return seen;
 }

@@ -52,14 +52,23 @@ announce_again() {
   done
 }
 
-exec 9>"$run/$name.lock"
+if [ $state = MASTER_RX_LOWER_PRI ]; then
+  # Comes with every advert of the other machine for as long as that one cannot hear us.
+  exec 8>"$directory/$name.announce-lock"
+  ${programs.flock} -n 8 || exit 0
+  owns && announce
+  sleep 0.3
+  exit 0
+fi
+
+exec 9>"$directory/$name.lock"
 ${programs.flock} 9
 
 case $state in
-  MASTER*) did=become-owner ;;
+  MASTER) did=become-owner ;;
   *) did=leave-owner ;;
 esac
-batch $did
+batch $did || { [ $did = become-owner ] && announce; }
 if owns; then is=become-owner; else is=leave-owner; fi
 [ $is = $did ] || batch $is
 
@@ -69,7 +78,8 @@ else now=$state
 fi
 echo $now >"$run/$name.state.new" && mv -f "$run/$name.state.new" "$run/$name.state"
 
-if [ $is = become-owner ]; then announce_again 9>&- & fi
+# A redirection of the call alone would keep a copy of the lock.
+if [ $is = become-owner ]; then (exec 9>&- >/dev/null 2>&1; announce_again) & fi
 exit 0
 `;
 }

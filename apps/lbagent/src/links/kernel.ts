@@ -40,7 +40,9 @@ export function openLinks(options: LinksOptions): Links {
         ...change.remove.map((each) => ({ each, line: removeLine(each), adds: false })),
       ];
       if (work.length === 0) return [];
-      const { complaints, firstLine } = await tool.send(work.map(({ line }) => line));
+      const lines = work.map(({ line }) => line);
+      // Every line may be repeated, so an ip that died is replaced and asked once more.
+      const { complaints, firstLine } = await tool.send(lines).catch(() => tool.send(lines));
       return parseBatchComplaints(complaints, firstLine).flatMap(({ index, message }) => {
         const failed = work[index];
         if (failed === undefined || (!failed.adds && isAlreadyGone(message))) return [];

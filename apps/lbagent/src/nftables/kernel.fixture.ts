@@ -2,7 +2,8 @@ import { address } from '@fairlead/model';
 import { programPath } from '../processes/namespace.fixture.ts';
 import { run, runOrThrow } from '../processes/run.ts';
 import { diffCaught } from './elements.ts';
-import { NftablesFailure, openNftables } from './kernel.ts';
+import type { NftablesFailure } from './kernel.ts';
+import { openNftables } from './kernel.ts';
 import { DEFAULT_MARK, renderRuleset } from './ruleset.ts';
 import type { CaughtPort, RulesetSettings } from './types.ts';
 

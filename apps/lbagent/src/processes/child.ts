@@ -58,7 +58,7 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
       tell({ kind: 'exited', pid: id.pid, reason });
       if (!wanted) return;
       failures = countFailure(failures, performance.now() - startedAt);
-      const delayMs = restartDelay(failures);
+      const delayMs = restartDelay(failures, spec.restartAfterMs);
       status = { kind: 'waiting', reason, delayMs };
       restartTimer = setTimeout(() => void startAgain(id.pid), delayMs);
     };
@@ -76,7 +76,7 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
       await launch();
     }).catch((error: unknown) => {
       failures += 1;
-      const delayMs = restartDelay(failures);
+      const delayMs = restartDelay(failures, spec.restartAfterMs);
       status = { kind: 'waiting', reason: String(error), delayMs };
       if (wanted && !released) restartTimer = setTimeout(() => void startAgain(group), delayMs);
     });

@@ -8,22 +8,10 @@ import { join } from 'node:path';
  */
 export async function inNamespaces<T>(module: string, name: string, argument: unknown = null): Promise<T> {
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-  const args = [
-    ...[
-      '--pdeathsig',
-      'KILL',
-      'unshare',
-      ...user,
-      '--net',
-      '--mount',
-      '--pid',
-      '--fork',
-      '--kill-child',
-      '--mount-proc',
-    ],
-    ...[process.execPath, '--no-warnings', join(import.meta.dirname, 'namespace-runner.fixture.ts')],
-    ...[module, name, JSON.stringify(argument)],
-  ];
+  const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const runner = join(import.meta.dirname, 'namespace-runner.fixture.ts');
+  const node = [process.execPath, '--no-warnings', runner, module, name, JSON.stringify(argument)];
+  const args = ['--pdeathsig', 'KILL', 'unshare', ...user, ...namespaces, ...node];
   const child = spawn('setpriv', args, { stdio: ['pipe', 'pipe', 'inherit'] });
   let printed = '';
   child.stdout.on('data', (data: Buffer) => {

@@ -5,10 +5,11 @@ const LONGEST_MS = 10_000;
 
 /**
  * PURE. Milliseconds to wait before a program is started again after its `failures`-th early end in a row (from 1):
- * at once the first time, then 200 ms, doubling, at most 10 s.
+ * `leastMs` the first time, then 200 ms, doubling, at most 10 s, and never less than `leastMs`.
  */
-export function restartDelay(failures: number): number {
-  return failures <= 1 ? 0 : Math.min(LONGEST_MS, FIRST_MS * 2 ** (failures - 2));
+export function restartDelay(failures: number, leastMs: number): number {
+  const delay = failures <= 1 ? 0 : Math.min(LONGEST_MS, FIRST_MS * 2 ** (failures - 2));
+  return Math.max(leastMs, delay);
 }
 
 /** PURE. The count of early ends in a row, given how long the program ran this time. */

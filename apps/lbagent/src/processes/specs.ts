@@ -17,6 +17,7 @@ export function haproxySpec(program: HaproxyProgram): ProcessSpec {
     argv: [program.binary, '-W', '-S', program.masterSocket, '-f', program.config, '-p', program.pidFile],
     reloadSignal: 'SIGUSR2',
     stopSignal: 'SIGUSR1',
+    restartAfterMs: 0,
     staleFiles: [program.pidFile, program.masterSocket],
   };
 }
@@ -39,6 +40,9 @@ export function keepalivedSpec(program: { readonly binary: string; readonly path
     ],
     reloadSignal: 'SIGHUP',
     stopSignal: 'SIGTERM',
+    // A killed one leaves its addresses where they are and they go on working; its successor takes them off when it starts.
+    // By then another machine shall have taken over (3 adverts of 100 ms and a bit).
+    restartAfterMs: 500,
     // With a pid file of a process that was killed, another process of that number would keep keepalived from starting.
     staleFiles: [pid, vrrpPid],
   };

@@ -22,6 +22,7 @@ function specOf(script: string): ProcessSpec {
     argv: ['/bin/sh', '-c', script],
     reloadSignal: 'SIGUSR2',
     stopSignal: 'SIGTERM',
+    restartAfterMs: 0,
     staleFiles: ['/run/stale.pid'],
   };
 }

@@ -9,6 +9,8 @@ export interface ProcessSpec {
   readonly reloadSignal: NodeJS.Signals;
   /** Ends it gently. */
   readonly stopSignal: NodeJS.Signals;
+  /** How long to wait before it is started again after its first early end; 0: at once. */
+  readonly restartAfterMs: number;
   /** Files the program leaves behind when killed and that would stop it from starting again. */
   readonly staleFiles: readonly string[];
 }

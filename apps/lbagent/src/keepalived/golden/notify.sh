@@ -1,0 +1,59 @@
+#!/bin/sh
+# Written by lbagent. Run by keepalived: DEVICE ANCHOR INSTANCE NAME STATE [PRIORITY]
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+device=$1 anchor=$2 name=$4 state=$5
+directory=/var/lib/lbagent/vrrp
+run=/run/lbagent
+
+owns() { [ -n "$(/usr/sbin/ip -o address show dev "$device" to "$anchor" 2>/dev/null)" ]; }
+
+batch() { /usr/sbin/ip -force -batch "$directory/$name.$1" >/dev/null 2>&1; }
+
+# Two programs are called arping: one announces its source (-S), the other its target.
+arping_one() {
+  /usr/sbin/arping -q -U -c 1 -i "$2" -S "$1" "$1" || /usr/sbin/arping -q -U -c 1 -I "$2" "$1"
+} 2>/dev/null
+
+announce() {
+  batch announce ||
+    sed -n 's|^addr replace \([0-9.]*\)/32 dev \([^ ]*\).*|\1 \2|p' "$directory/$name.become-owner" |
+      while read -r vip link; do arping_one "$vip" "$link" & done
+}
+
+announce_again() {
+  for pause in 0.05 0.45; do
+    sleep $pause
+    owns || return
+    announce
+  done
+}
+
+if [ $state = MASTER_RX_LOWER_PRI ]; then
+  # Comes with every advert of the other machine for as long as that one cannot hear us.
+  exec 8>"$directory/$name.announce-lock"
+  /usr/bin/flock -n 8 || exit 0
+  owns && announce
+  sleep 0.3
+  exit 0
+fi
+
+exec 9>"$directory/$name.lock"
+/usr/bin/flock 9
+
+case $state in
+  MASTER) did=become-owner ;;
+  *) did=leave-owner ;;
+esac
+batch $did || { [ $did = become-owner ] && announce; }
+if owns; then is=become-owner; else is=leave-owner; fi
+[ $is = $did ] || batch $is
+
+if [ $is = become-owner ]; then now=MASTER
+elif [ $did = become-owner ]; then now=BACKUP
+else now=$state
+fi
+echo $now >"$run/$name.state.new" && mv -f "$run/$name.state.new" "$run/$name.state"
+
+# A redirection of the call alone would keep a copy of the lock.
+if [ $is = become-owner ]; then (exec 9>&- >/dev/null 2>&1; announce_again) & fi
+exit 0

@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { address } from '@fairlead/model';
+import { DEFAULT_MARK } from '../nftables/ruleset.ts';
+import { programPath } from '../processes/namespace.fixture.ts';
+import { run, runOrThrow } from '../processes/run.ts';
+import { openLinks } from './kernel.ts';
+import { diffAddresses } from './plan.ts';
+import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from './routing.ts';
+import type { LinkAddress } from './types.ts';
+
+const ip = (...args: string[]): Promise<string> => runOrThrow(['ip', ...args]);
+const on = (text: string, device = 'eth0'): LinkAddress => ({ device, address: address(text) });
+const monitorPrefix = ['setpriv', '--pdeathsig', 'KILL'];
+const open = (): ReturnType<typeof openLinks> => openLinks({ ip: programPath('ip'), monitorPrefix });
+
+async function makeLink(): Promise<void> {
+  await ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'far');
+  await ip('addr', 'add', '10.0.0.11/24', 'dev', 'eth0');
+  await ip('link', 'set', 'eth0', 'up');
+  await ip('link', 'set', 'far', 'up');
+}
+
+export async function lifeOfAddresses(): Promise<unknown> {
+  await makeLink();
+  const links = open();
+  const vips = async (): Promise<readonly string[]> => {
+    const { addresses } = await links.observe();
+    return addresses.filter(({ ours }) => ours).map((each) => `${each.address}/${each.prefixLength}`);
+  };
+  const seen: Record<string, unknown> = {};
+  const desired = [on('10.0.0.1'), on('10.0.0.2'), on('fd00::1')];
+  seen['failures'] = await links.apply(diffAddresses(desired, await links.observe()));
+  seen['again'] = await links.apply({ add: desired, remove: [] });
+  seen['added'] = await vips();
+  seen['nothingToDo'] = diffAddresses(desired, await links.observe());
+  await ip('addr', 'del', '10.0.0.1/32', 'dev', 'eth0');
+  seen['drift'] = diffAddresses(desired, await links.observe());
+  seen['oneBad'] = await links.apply({
+    add: [on('10.0.0.3'), on('10.0.0.4', 'nope'), on('10.0.0.5')],
+    remove: [on('10.0.0.99'), on('10.0.0.2'), on('10.0.0.98', 'nope')],
+  });
+  seen['rest'] = await vips();
+  seen['announced'] = await links.announce(['eth0', 'lo', 'nope']);
+  const tools = (await run(['pgrep', '-P', String(process.pid), '-x', 'ip'])).stdout.trim().split('\n').map(Number);
+  for (const tool of tools) process.kill(tool, 'SIGKILL');
+  await sleep(50);
+  seen['afterKill'] = await links.apply({ add: [on('10.0.0.6')], remove: [on('10.0.0.3'), on('10.0.0.5')] });
+  seen['last'] = await vips();
+  await links.close();
+  return seen;
+}
+
+/** Time until the monitor tells of a change made by somebody else, in ms. */
+export async function watched(): Promise<unknown> {
+  await makeLink();
+  const links = open();
+  let tell: () => void = () => undefined;
+  const toldOnce = (): Promise<void> =>
+    new Promise((resolve) => {
+      tell = resolve;
+    });
+  const atStart = toldOnce();
+  const stop = links.watch(() => tell());
+  await atStart;
+  await sleep(300);
+  const told = toldOnce();
+  const started = performance.now();
+  await ip('addr', 'add', '10.0.0.7/32', 'dev', 'eth0');
+  await told;
+  const ms = performance.now() - started;
+  stop();
+  await sleep(50);
+  const states = (await run(['ps', '-C', 'ip', '-o', 'stat='])).stdout.split('\n');
+  await links.close();
+  return { ms, left: states.filter((state) => state !== '' && !state.startsWith('Z')).length };
+}
+
+export async function thousand(): Promise<unknown> {
+  await makeLink();
+  const links = open();
+  const many = Array.from({ length: 1000 }, (_, index) => on(`10.1.${index >> 8}.${index & 255}`));
+  const times: number[] = [];
+  const timed = async (work: () => Promise<unknown>): Promise<void> => {
+    const started = performance.now();
+    await work();
+    times.push(performance.now() - started);
+  };
+  await links.apply({ add: [on('10.0.0.1')], remove: [] });
+  await timed(() => links.apply({ add: many, remove: [] }));
+  await timed(() => links.announce(['eth0']));
+  await timed(() => links.observe());
+  await timed(() => links.apply({ add: [on('10.0.0.2')], remove: [] }));
+  const { addresses } = await links.observe();
+  await timed(() => links.apply({ add: [], remove: many }));
+  const left = (await links.observe()).addresses.filter(({ ours }) => ours).length;
+  await links.close();
+  const [addMs, announceMs, observeMs, addOneMs, removeMs] = times;
+  return { there: addresses.filter(({ ours }) => ours).length, left, addMs, announceMs, observeMs, addOneMs, removeMs };
+}
+
+export async function routing(): Promise<unknown> {
+  await makeLink();
+  const links = open();
+  const settings = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices: ['eth0'] };
+  await runOrThrow(['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.eth0.arp_ignore=0']);
+  const first = await links.ensureRouting(settings);
+  const second = await links.ensureRouting(settings);
+  await ip('rule', 'del', 'priority', String(DEFAULT_RULE_PRIORITY));
+  await ip('route', 'flush', 'table', String(DEFAULT_TABLE));
+  await runOrThrow(['sysctl', '-qw', 'net.ipv4.conf.eth0.arp_announce=0']);
+  const third = await links.ensureRouting(settings);
+  const missing = await links.ensureRouting({ ...settings, devices: ['nope'] }).catch((error: Error) => error.message);
+  const route = await ip('route', 'get', '192.0.2.1', 'mark', String(DEFAULT_MARK.value + 5));
+  await links.close();
+  return { first: first.length, second, third, missing, route: route.split('\n')[0] };
+}

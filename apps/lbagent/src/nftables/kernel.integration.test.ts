@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { inNamespaces } from '../processes/namespace.fixture.ts';
+
+const FIXTURE = join(import.meta.dirname, 'kernel.fixture.ts');
+const WEB = [
+  { address: '10.0.0.1', port: 80 },
+  { address: '10.0.0.1', port: 443 },
+  { address: 'fd00::1', port: 80 },
+];
+const CHANGED = [{ address: '10.0.0.1', port: 80 }, { address: '10.0.0.2', port: 80 }, WEB[2]];
+
+it('makes the base, changes elements, notices every tampering and restores it without touching the elements', async () => {
+  expect(await inNamespaces(FIXTURE, 'lifeOfTheTable')).toEqual({
+    before: { base: 'missing', caught: [] },
+    withoutBase: [true, 'fairlead'],
+    added: { base: 'intact', caught: WEB },
+    changed: { base: 'intact', caught: CHANGED },
+    foreignRule: 'altered',
+    lostRules: 'altered',
+    repaired: { base: 'intact', caught: CHANGED },
+    otherPeers: 'intact',
+    judgedByOldPeers: 'altered',
+    flushed: 'missing',
+    rebuilt: { base: 'intact', caught: WEB },
+  });
+});
+
+it('goes on when the nft it speaks to is killed, and takes 5,000 elements at once', async () => {
+  const seen = await inNamespaces<{ medianMs: number }>(FIXTURE, 'hardTimes');
+  expect(seen).toMatchObject({ killed: 1, caught: 5102, left: 0 });
+  expect(seen.medianMs).toBeLessThan(20);
+});
+
+it('renders a base that the real nft accepts', async () => {
+  const golden = readFileSync(join(import.meta.dirname, 'golden/base.nft'), 'utf8');
+  expect(await inNamespaces(FIXTURE, 'checked', golden)).toEqual({ code: 0, stderr: '', same: true });
+});

@@ -51,7 +51,7 @@ it('publishes the address that serves, with its mode and ports, and says so in c
   const front = await service.served('front');
   expect(front.status.loadBalancer.ingress).toEqual([
     {
-      ip: expect.stringMatching(/^192\.0\.2\.\d+$/),
+      ip: expect.stringMatching(/^198\.18\.\d+\.\d+$/),
       ipMode: 'Proxy',
       ports: [
         { port: 80, protocol: 'TCP' },

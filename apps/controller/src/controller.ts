@@ -85,7 +85,7 @@ export function createController(options: ControllerOptions): Controller {
     api,
     instance: options.identity,
     leads,
-    now,
+    clock,
     wallClock,
     onLost(err) {
       metrics.eventLost();

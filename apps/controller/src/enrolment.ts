@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { Enrolment } from '@fairlead/certs';
-import { formatIdentity, readEnrolment } from '@fairlead/certs';
+import type { EnrolledIdentity, Enrolment } from '@fairlead/certs';
+import { decodeJoinToken, readEnrolment } from '@fairlead/certs';
 import type { Clock } from '@fairlead/control-loop';
 import { backOff, loopBackOff, pause } from '@fairlead/control-loop';
 import { enrol } from '@fairlead/rpc';
@@ -23,16 +23,25 @@ export interface EnrolmentOptions {
 export async function obtainEnrolment(
   options: EnrolmentOptions,
 ): Promise<{ readonly enrolment: Enrolment } | { readonly refused: string }> {
-  const { pkiDir, joinTokenFile, cluster } = options;
+  const { pkiDir, cluster } = options;
   const held = await readEnrolment(pkiDir);
   const obtained = held === undefined ? await enrolWithToken(options) : { enrolment: held };
   if ('refused' in obtained) return obtained;
-  const { identity } = obtained.enrolment;
-  if (identity.kind === 'controller' && identity.name === cluster) return obtained;
-  const where = held === undefined ? `the join token in ${joinTokenFile}` : `the certificate in ${pkiDir}`;
-  return {
-    refused: `${where} is for ${formatIdentity(identity)}, not for the controller of cluster ${cluster}: make a token with \`fairlead tokens create controller/${cluster}\``,
-  };
+  return whyNotOurs(`the certificate in ${pkiDir}`, obtained.enrolment.identity, cluster) ?? obtained;
+}
+
+function whyNotOurs(
+  where: string,
+  { kind, site, name }: Pick<EnrolledIdentity, 'kind' | 'site' | 'name'>,
+  cluster: string,
+): { readonly refused: string } | undefined {
+  if (kind === 'controller' && name === cluster) return undefined;
+  const is = `${where} is for ${kind}/${name} of site ${site}`;
+  return { refused: `${is}, not for the controller of cluster ${cluster}: ${howToGetToken(cluster)}` };
+}
+
+function howToGetToken(cluster: string): string {
+  return `give --join-token-file with a token from \`fairlead tokens create controller ${cluster}\``;
 }
 
 async function enrolWithToken(
@@ -40,11 +49,13 @@ async function enrolWithToken(
 ): Promise<{ readonly enrolment: Enrolment } | { readonly refused: string }> {
   const { pkiDir, joinTokenFile, cluster, log, clock, signal } = options;
   if (joinTokenFile === undefined) {
-    return {
-      refused: `there is no certificate in ${pkiDir}: give --join-token-file with a token from \`fairlead tokens create controller/${cluster}\``,
-    };
+    return { refused: `there is no certificate in ${pkiDir}: ${howToGetToken(cluster)}` };
   }
   const token = await readFile(joinTokenFile, 'utf8');
+  // Looked at before it is used up.
+  const decoded = decodeJoinToken(token);
+  const wrong = 'token' in decoded ? whyNotOurs(`the join token in ${joinTokenFile}`, decoded.token, cluster) : decoded;
+  if (wrong !== undefined) return wrong;
   for (let failures = 1; ; failures++) {
     try {
       return await enrol(token, pkiDir);

@@ -1,3 +1,4 @@
+import type { Clock } from '@fairlead/control-loop';
 import type { Announcement } from './announce.ts';
 import type { Api } from './cluster/api.ts';
 import { ApiFailure, MERGE_PATCH } from './cluster/api.ts';
@@ -9,8 +10,7 @@ export interface RecorderOptions {
   /** Pod or host name, shown as the reporting instance. */
   readonly instance: string;
   readonly leads: () => boolean;
-  /** Milliseconds, monotonic. */
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly wallClock: () => Date;
   /** An event is worth no retry: its loss is told here and forgotten. */
   readonly onLost: (error: unknown) => void;
@@ -35,6 +35,8 @@ interface Series {
   queued: boolean;
 }
 
+/** What is announced waits a moment, so that it does not compete with the status that is about to be written. */
+const AFTERWARDS_MS = 30;
 /** A repetition is written at most so often. */
 const REPEAT_MS = 30_000;
 const MOST_SERIES = 10_000;
@@ -47,6 +49,7 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
   const queue: Series[] = [];
   const idle: (() => void)[] = [];
   let writing = 0;
+  let scheduled = false;
 
   function count(announcement: Announcement): Series {
     const name = eventName(announcement);
@@ -67,7 +70,17 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
       queue.shift()!.queued = false;
       options.onLost(new Error('more events than can be written: some were not'));
     }
-    while (writing < WRITERS && writing < queue.length) void drain();
+    if (scheduled) return;
+    scheduled = true;
+    options.clock.after(AFTERWARDS_MS, () => {
+      scheduled = false;
+      while (writing < Math.min(WRITERS, queue.length)) void drain();
+      tellIdle();
+    });
+  }
+
+  function tellIdle(): void {
+    if (writing === 0 && !scheduled) for (const tell of idle.splice(0)) tell();
   }
 
   async function drain(): Promise<void> {
@@ -77,16 +90,16 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
       const told = series.count;
       if (options.leads()) await writeEvent(options, series).catch(options.onLost);
       series.written = told;
-      series.writtenAt = options.now();
+      series.writtenAt = options.clock.now();
     }
     writing--;
-    if (writing === 0) for (const tell of idle.splice(0)) tell();
+    tellIdle();
   }
 
   return {
     announce(announcement) {
       const series = count(announcement);
-      const recent = series.written > 0 && options.now() - series.writtenAt < REPEAT_MS;
+      const recent = series.written > 0 && options.clock.now() - series.writtenAt < REPEAT_MS;
       if (series.queued || recent || (announcement.once && series.written > 0)) return;
       enqueue(series);
     },
@@ -94,7 +107,7 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
       return queue.length + writing;
     },
     async drained() {
-      if (writing > 0) await new Promise<void>((resolve) => idle.push(resolve));
+      if (writing > 0 || scheduled) await new Promise<void>((resolve) => idle.push(resolve));
     },
   };
 }

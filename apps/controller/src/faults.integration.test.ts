@@ -2,14 +2,15 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { startKubernetes, type Kubernetes } from '../test/kubernetes.ts';
 import { eventually } from '../test/loopback.ts';
 import { services, startRig, type Rig } from '../test/rig.ts';
-import { spawnController, type ControllerProcess } from '../test/spawn-controller.ts';
+import type { Program } from '../test/program.ts';
+import { spawnController } from '../test/spawn-controller.ts';
 import { startTcpProxy, type TcpProxy } from '../test/tcp-proxy.ts';
 
 let kubernetes: Kubernetes;
 let rig: Rig;
 let service: ReturnType<typeof services>;
 const proxies: TcpProxy[] = [];
-const processes: ControllerProcess[] = [];
+const processes: Program[] = [];
 
 beforeAll(async () => {
   kubernetes = await startKubernetes();

@@ -1,4 +1,4 @@
-import type { LoadBalancer, Node, Refusal } from '@fairlead/model';
+import type { Address, LoadBalancer, Node, Refusal } from '@fairlead/model';
 import { address } from '@fairlead/model';
 import type { ServedService } from '@fairlead/rpc';
 import { failure, LoadBalancersService, loadBalancerFromProto, nodeFromProto, pb, serve } from '@fairlead/rpc';
@@ -60,8 +60,12 @@ export function createFakeCloudagent(): FakeCloudagent {
     }
   };
   const publish = (event: Event): void => watchers.forEach((watcher) => watcher.push(event));
+  const nextAddress = (): Address => {
+    const count = next++;
+    return address(`198.18.${count >> 8}.${count & 255}`);
+  };
   const addressOf = (lb: LoadBalancer): string =>
-    statuses.get(lb.id)?.addresses?.[0] ?? lb.wantedAddresses[0] ?? address(`192.0.2.${next++}`);
+    statuses.get(lb.id)?.addresses?.[0] ?? lb.wantedAddresses[0] ?? nextAddress();
 
   const fake: FakeCloudagent = {
     calls: [],

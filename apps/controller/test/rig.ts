@@ -168,7 +168,7 @@ export async function startRig(kubernetes: Kubernetes): Promise<Rig> {
   };
 }
 
-async function applyRbac(admin: Api): Promise<void> {
+export async function applyRbac(admin: Api): Promise<void> {
   const documents = loadAllYaml(readFileSync(join(import.meta.dirname, '..', 'rbac.yaml'), 'utf8')) as {
     apiVersion: string;
     kind: string;

@@ -54,6 +54,7 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
       ports: ports.flatMap((port) => ('port' in port ? [port.port] : [])),
       labels: metadata.labels,
       namespaceLabels: around.namespaceLabels,
+      ...(around.readyNodes.length > 0 ? { expectsAnswer: true as const } : {}),
     },
   };
 }

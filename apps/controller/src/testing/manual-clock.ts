@@ -4,6 +4,8 @@ import type { Clock } from '@fairlead/control-loop';
 export interface ManualClock extends Clock {
   /** Lets so many milliseconds pass, with all that falls due in them, and what follows from it. */
   advance(ms: number): Promise<void>;
+  /** Lets time pass as for a process that was stopped: nothing runs meanwhile. */
+  sleep(ms: number): void;
 }
 
 export function manualClock(): ManualClock {
@@ -17,6 +19,9 @@ export function manualClock(): ManualClock {
       return () => {
         timers = timers.filter((other) => other !== timer);
       };
+    },
+    sleep(ms) {
+      now += ms;
     },
     async advance(ms) {
       const until = now + ms;

@@ -10,6 +10,8 @@ export interface HaproxyConfig {
   readonly mapFile: string;
   /** Port on loopback that caught connections are sent to. */
   readonly catchPort: number;
+  /** Port on 127.0.0.1 that answers every HTTP request with 200 as long as the worker lives. */
+  readonly healthPort: number;
   readonly families: readonly AddressFamily[];
   readonly nodeChecks: readonly NodeCheckBackend[];
   readonly backends: readonly NamedBackend[];
@@ -72,6 +74,7 @@ export function renderConfig(config: HaproxyConfig, marker = MARKER_PLACE): stri
   return [
     globalAndDefaults(config.statsSocket),
     `global\n    description ${marker}\n`,
+    renderHealth(config.healthPort),
     ...config.families.toSorted().map((family) => renderListener(config, family)),
     ...config.nodeChecks.toSorted((a, b) => a.kind.localeCompare(b.kind)).map(renderNodeChecks),
     ...backends.map((backend, index) => renderBackend(backend, index)),
@@ -124,6 +127,15 @@ frontend ${name}
     log-format ${LOG_FORMAT}
     tcp-request connection set-var(sess.p) dst_port
     use_backend %[dst,concat(|,sess.p),map_str(${path(config.mapFile)})]
+`;
+}
+
+function renderHealth(port: number): string {
+  return `frontend health
+    bind 127.0.0.1:${port}
+    mode http
+    no log
+    http-request return status 200
 `;
 }
 

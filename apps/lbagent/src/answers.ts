@@ -1,0 +1,84 @@
+import { pause } from '@fairlead/control-loop';
+import type { Address, LoadBalancer } from '@fairlead/model';
+import { connect } from 'node:net';
+import type { Wanted, WantedService } from './wanted.ts';
+
+/** Whether a connection to a backend is accepted; never rejects. */
+export type Ask = (address: Address, port: number) => Promise<boolean>;
+
+/** Knows which new load balancers no backend has answered for: until one has, their address is not published. */
+export interface Answers {
+  /**
+   * The ids of load balancers that expect an answer and are still without one, in order, now that `wanted` is served.
+   * What was served at the first call counts as answered. New ones are asked for until every port of theirs has answered.
+   */
+  follow(wanted: Wanted, loadBalancers: Iterable<LoadBalancer>): readonly string[];
+  stop(): void;
+}
+
+/** `onAnswer` is told what is left whenever one has answered. */
+export function followAnswers(onAnswer: (unanswered: readonly string[]) => void, ask: Ask = accepts): Answers {
+  let known: ReadonlySet<string> | undefined;
+  const asking = new Map<string, AbortController>();
+  const unanswered = (): readonly string[] => [...asking.keys()].sort();
+  let services: readonly WantedService[] = [];
+
+  async function askFor(id: string, signal: AbortSignal): Promise<void> {
+    const answered = new Set<string>();
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      const open = services.filter((service) => service.loadBalancerId === id && !answered.has(service.key));
+      if (open.length === 0) break;
+      await Promise.all(
+        open.map(async ({ key, servers }) => {
+          const server = servers[attempt % servers.length];
+          if (server && (await ask(server.address, server.port))) answered.add(key);
+        }),
+      );
+      const allAsked = Math.max(...open.map(({ servers }) => servers.length), 1);
+      if (answered.size < open.length && (attempt + 1) % allAsked === 0)
+        await pause(AGAIN_MS, signal).catch(() => undefined);
+    }
+    if (signal.aborted) return;
+    asking.delete(id);
+    onAnswer(unanswered());
+  }
+
+  return {
+    follow(wanted, loadBalancers) {
+      services = [...wanted.services.values()];
+      const now = new Set<string>();
+      for (const { id, expectsAnswer } of loadBalancers) {
+        now.add(id);
+        if (!known || known.has(id) || !expectsAnswer || wanted.refused.has(id)) continue;
+        const abort = new AbortController();
+        asking.set(id, abort);
+        void askFor(id, abort.signal);
+      }
+      for (const [id, abort] of asking) {
+        if (now.has(id)) continue;
+        abort.abort();
+        asking.delete(id);
+      }
+      known = now;
+      return unanswered();
+    },
+    stop() {
+      for (const abort of asking.values()) abort.abort();
+      asking.clear();
+    },
+  };
+}
+
+/** Between two rounds over the backends of a load balancer. A node opens a NodePort within a second or two. */
+const AGAIN_MS = 20;
+const ASK_TIMEOUT_MS = 250;
+
+const accepts: Ask = (host, port) =>
+  new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: ASK_TIMEOUT_MS });
+    const done = (accepted: boolean) => () => {
+      socket.destroy();
+      resolve(accepted);
+    };
+    socket.on('connect', done(true)).on('error', done(false)).on('timeout', done(false));
+  });

@@ -1,0 +1,183 @@
+import {
+  backendIdHasProfile,
+  backendName,
+  freeServerName,
+  nodeCheckBackendName,
+  type NodeCheckBackendKind,
+  type ObservedBackend,
+  parseSlotName,
+  profileName,
+  type Server,
+  type ServerCheck,
+  type WorkerState,
+} from '@fairlead/haproxy';
+import { type NodeCheck, nodeCheckKey, type Wanted, type WantedService } from './wanted.ts';
+
+/** Which backend, which server names and which shared checks serve what is wanted. */
+export interface Assignment {
+  /** By map key. */
+  readonly services: ReadonlyMap<string, AssignedService>;
+  readonly nodeChecks: readonly AssignedNodeCheck[];
+  /** Map keys that need a backend, or a node check, that haproxy does not have: only a reload gives it. */
+  readonly unplaced: readonly string[];
+  /** Slots left over, by profile name. */
+  readonly freeSlots: ReadonlyMap<string, number>;
+}
+
+export interface AssignedService {
+  readonly wanted: WantedService;
+  readonly backend: string;
+  readonly servers: readonly AssignedServer[];
+}
+
+export interface AssignedServer extends Server {
+  readonly draining: boolean;
+}
+
+export interface AssignedNodeCheck {
+  readonly check: NodeCheck;
+  readonly backend: string;
+  readonly index: number;
+}
+
+/**
+ * Gives everything wanted its place in a running worker. What has a place keeps it; the rest gets the lowest free one,
+ * in order of key.
+ */
+export function assignToWorker(wanted: Wanted, worker: WorkerState): Assignment {
+  const nodeChecks = assignNodeChecks(wanted, (kind) => observedNodeChecks(worker, kind));
+  const checkPlaces = placesOf(nodeChecks);
+  const slots = freeSlotsOf(wanted, worker);
+  const services = new Map<string, AssignedService>();
+  const unplaced: string[] = [];
+  for (const key of [...wanted.services.keys()].sort()) {
+    const service = wanted.services.get(key)!;
+    const backend = currentBackend(service, worker) ?? slots.get(profileName(service.profile))?.shift();
+    const servers = backend && nameServers(service, worker.backends.get(backend), checkPlaces);
+    if (!backend || !servers) unplaced.push(key);
+    else services.set(key, { wanted: service, backend, servers });
+  }
+  const freeSlots = new Map([...slots].map(([profile, names]) => [profile, names.length]));
+  return { services, nodeChecks, unplaced, freeSlots };
+}
+
+/** The same for haproxy.cfg: every service in a backend of its own name. `worker`: whose server names are kept. */
+export function assignToFile(wanted: Wanted, worker: WorkerState | undefined, nodeCheckStock: number): Assignment {
+  const nodeChecks = assignNodeChecks(wanted, (kind) =>
+    worker
+      ? observedNodeChecks(worker, kind, nodeCheckStock)
+      : new Map(indexes(nodeCheckStock).map((index) => [index, undefined])),
+  );
+  const checkPlaces = placesOf(nodeChecks);
+  const services = new Map<string, AssignedService>();
+  for (const [key, service] of wanted.services) {
+    const running = worker?.services.get(key);
+    const servers = nameServers(
+      service,
+      running === undefined ? undefined : worker?.backends.get(running),
+      checkPlaces,
+    );
+    if (!servers) throw new Error(`the stock of node checks is too small for ${service.owner}: this is a defect`);
+    services.set(key, { wanted: service, backend: backendName(service.vip, service.port), servers });
+  }
+  return { services, nodeChecks, unplaced: [], freeSlots: new Map() };
+}
+
+/** The backend that the map sends the service to, if it is there and fits. */
+function currentBackend(service: WantedService, worker: WorkerState): string | undefined {
+  const name = worker.services.get(service.key);
+  if (name === undefined) return undefined;
+  const backend = worker.backends.get(name);
+  if (!backend) return undefined;
+  return backendFits(name, backend, service) ? name : undefined;
+}
+
+function backendFits(name: string, backend: ObservedBackend, service: WantedService): boolean {
+  const slot = parseSlotName(name);
+  if (slot) return slot.profile === profileName(service.profile);
+  // An empty named backend does not tell its profile; it is as good as any while nothing is to be put in.
+  return backend.id === undefined ? service.servers.length === 0 : backendIdHasProfile(backend.id, service.profile);
+}
+
+function freeSlotsOf(wanted: Wanted, worker: WorkerState): Map<string, string[]> {
+  const taken = new Set<string>();
+  for (const [key, backend] of worker.services) {
+    const service = wanted.services.get(key);
+    if (service && currentBackend(service, worker) === backend) taken.add(backend);
+  }
+  const free = new Map<string, { name: string; index: number }[]>();
+  for (const [name, backend] of worker.backends) {
+    const slot = parseSlotName(name);
+    if (!slot || taken.has(name) || backend.servers.size > 0) continue;
+    if (!free.has(slot.profile)) free.set(slot.profile, []);
+    free.get(slot.profile)!.push({ name, index: slot.index });
+  }
+  return new Map(
+    [...free].map(([profile, slots]) => [profile, slots.sort((a, b) => a.index - b.index).map((slot) => slot.name)]),
+  );
+}
+
+/** The service's servers with names: those that run keep theirs. Undefined when a node check has no place. */
+function nameServers(
+  service: WantedService,
+  running: ObservedBackend | undefined,
+  checks: ReadonlyMap<string, AssignedNodeCheck>,
+): readonly AssignedServer[] | undefined {
+  const nameById = new Map([...(running?.servers.values() ?? [])].map((server) => [server.id, server.name]));
+  const taken = new Set(running?.servers.keys() ?? []);
+  const servers: AssignedServer[] = [];
+  for (const { id, address, port, check, draining } of service.servers) {
+    const name = nameById.get(id) ?? freeServerName(taken);
+    taken.add(name);
+    const place = check.kind === 'node' ? checks.get(nodeCheckKey(check.check)) : undefined;
+    if (check.kind === 'node' && !place) return undefined;
+    const own: ServerCheck = check.kind === 'node' ? { kind: 'none' } : check;
+    const tracked: ServerCheck = place ? { kind: 'track', backend: place.backend, server: `n${place.index}` } : own;
+    servers.push({ name, id, address, port, check: tracked, draining });
+  }
+  return servers;
+}
+
+type Places = ReadonlyMap<number, string | undefined>;
+
+/** Every number of the kind's stock, with the key of the check that has it. */
+export function observedNodeChecks(worker: WorkerState, kind: NodeCheckBackendKind, atLeast = 0): Places {
+  const places = new Map<number, string | undefined>(indexes(atLeast).map((index) => [index, undefined]));
+  for (const server of worker.backends.get(nodeCheckBackendName(kind))?.servers.values() ?? []) {
+    const { name, address, port, maintenance } = server;
+    const used = !maintenance && address !== undefined;
+    places.set(Number(name.slice(1)), used ? nodeCheckKey({ kind, address, port }) : undefined);
+  }
+  return places;
+}
+
+function assignNodeChecks(
+  wanted: Wanted,
+  placesOfKind: (kind: NodeCheckBackendKind) => Places,
+): readonly AssignedNodeCheck[] {
+  return (['healthz', 'tcp'] as const).flatMap((kind) => {
+    const checks = [...wanted.nodeChecks.values()].filter((check) => check.kind === kind);
+    const places = placesOfKind(kind);
+    const held = new Map([...places].flatMap(([index, key]) => (key === undefined ? [] : [[key, index] as const])));
+    const free = [...places]
+      .filter(([, key]) => key === undefined)
+      .map(([index]) => index)
+      .sort((a, b) => a - b);
+    const backend = nodeCheckBackendName(kind);
+    return checks
+      .map((check) => ({ check, key: nodeCheckKey(check) }))
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .flatMap(({ check, key }) => {
+        const index = held.get(key) ?? free.shift();
+        return index === undefined ? [] : [{ check, backend, index }];
+      });
+  });
+}
+
+function placesOf(checks: readonly AssignedNodeCheck[]): ReadonlyMap<string, AssignedNodeCheck> {
+  return new Map(checks.map((each) => [nodeCheckKey(each.check), each]));
+}
+
+function indexes(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}

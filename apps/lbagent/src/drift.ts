@@ -1,0 +1,26 @@
+import type { Reached } from './pass.ts';
+import type { Held } from './state.ts';
+
+/** A pass that left nothing to do. */
+export interface Settled {
+  readonly held: Held;
+  readonly owned: string;
+  readonly workerPid: number;
+}
+
+/** What may be relied on after a pass, or undefined when it left something undone. */
+export function settledBy(held: Held, reached: Reached): Settled | undefined {
+  if (reached.applied.failed.size > 0 || reached.applied.pending > 0) return undefined;
+  return { held, owned: reached.owned.join(' '), workerPid: reached.view.worker.info.pid };
+}
+
+/**
+ * How many differences a pass found that nobody wanted: after a settled pass, with the same state wanted, the same
+ * addresses owned and the same worker, there should be none.
+ */
+export function driftOf(before: Settled | undefined, held: Held, reached: Reached): number {
+  const now = { held, owned: reached.owned.join(' '), workerPid: reached.view.worker.info.pid };
+  if (!before || before.held !== now.held || before.owned !== now.owned) return 0;
+  const steps = before.workerPid === now.workerPid ? reached.plan.steps.length : 0;
+  return steps + reached.repairs.length;
+}

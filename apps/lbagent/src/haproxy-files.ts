@@ -1,0 +1,95 @@
+import {
+  type HaproxyConfig,
+  MARKER_PLACE,
+  type NodeCheckBackendKind,
+  PLAIN,
+  type Profile,
+  profileName,
+  renderConfig,
+  renderServiceMap,
+  HEALTHZ_PATH,
+} from '@fairlead/haproxy';
+import type { AddressFamily } from '@fairlead/model';
+import { createHash } from 'node:crypto';
+import { type Assignment, assignToFile } from './assign.ts';
+import type { Observed } from './plan.ts';
+import type { Wanted } from './wanted.ts';
+
+export interface HaproxySettings {
+  readonly configFile: string;
+  readonly mapFile: string;
+  readonly statsSocket: string;
+  readonly masterSocket: string;
+  /** Port on loopback where caught connections enter. */
+  readonly catchPort: number;
+  /** Port on 127.0.0.1 where HAProxy says that it lives. */
+  readonly healthPort: number;
+  readonly families: readonly AddressFamily[];
+  /** Empty backends kept per profile. */
+  readonly slots: number;
+}
+
+export interface HaproxyFiles {
+  readonly config: string;
+  readonly map: string;
+  /** What a worker that has loaded `config` shows. */
+  readonly marker: string;
+}
+
+/** haproxy.cfg and its map for what is wanted; servers that run keep their names. */
+export function haproxyFiles(
+  wanted: Wanted,
+  worker: Observed['worker'] | undefined,
+  settings: HaproxySettings,
+): HaproxyFiles {
+  const stock = nodeCheckStock(wanted);
+  const assignment = assignToFile(wanted, worker, stock);
+  const config = configOf(assignment, stock, settings);
+  const text = renderConfig(config);
+  const marker = `fairlead-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+  return { config: text.replace(MARKER_PLACE, marker), map: renderServiceMap(config.backends), marker };
+}
+
+const LEAST_NODE_CHECKS = 256;
+
+/** Twice what is needed, in powers of two, so that nodes may come for a long time before a reload is needed. */
+function nodeCheckStock(wanted: Wanted): number {
+  let stock = LEAST_NODE_CHECKS;
+  while (stock < 2 * wanted.nodeChecks.size) stock *= 2;
+  return stock;
+}
+
+function configOf(assignment: Assignment, stock: number, settings: HaproxySettings): HaproxyConfig {
+  const services = [...assignment.services.values()];
+  const profiles = new Map<string, Profile>();
+  const common: Profile[] = [PLAIN, { kind: 'http', path: HEALTHZ_PATH }];
+  for (const profile of [...common, ...services.map((each) => each.wanted.profile)]) {
+    profiles.set(profileName(profile), profile);
+  }
+  return {
+    statsSocket: settings.statsSocket,
+    mapFile: settings.mapFile,
+    catchPort: settings.catchPort,
+    healthPort: settings.healthPort,
+    families: settings.families,
+    nodeChecks: (['healthz', 'tcp'] as const).map((kind) => nodeChecksOf(kind, assignment, stock)),
+    backends: services.map(({ wanted, servers }) => ({
+      vip: wanted.vip,
+      port: wanted.port,
+      profile: wanted.profile,
+      servers: servers.filter((server) => !server.draining),
+      owner: wanted.owner,
+    })),
+    slots: [...profiles.keys()].sort().map((name) => ({ profile: profiles.get(name)!, size: settings.slots })),
+  };
+}
+
+function nodeChecksOf(
+  kind: NodeCheckBackendKind,
+  assignment: Assignment,
+  stock: number,
+): HaproxyConfig['nodeChecks'][number] {
+  const used = assignment.nodeChecks.filter((each) => each.check.kind === kind);
+  const inUse = new Map(used.map(({ index, check }) => [index, check]));
+  return { kind, size: Math.max(stock, ...[...inUse.keys()].map((index) => index + 1)), inUse };
+}

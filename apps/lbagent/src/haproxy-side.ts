@@ -1,0 +1,133 @@
+import { openCommandSocket, readWorkerInfo, reloadHaproxy, type WorkerInfo } from '@fairlead/haproxy';
+import { rename, rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Coalesced, coalesce } from './coalesce.ts';
+import { haproxyFiles, type HaproxyFiles, type HaproxySettings } from './haproxy-files.ts';
+import type { Observed } from './plan.ts';
+import { run } from './processes/run.ts';
+import type { Supervisor } from './processes/types.ts';
+import type { Wanted } from './wanted.ts';
+import { readIfThere, writeWholeFile } from './whole-file.ts';
+
+export interface HaproxySideOptions {
+  readonly settings: HaproxySettings;
+  /** Path of haproxy. */
+  readonly binary: string;
+  readonly supervisor: Supervisor;
+  /** What the file should say now; undefined while nothing is known. */
+  readonly current: () => { readonly wanted: Wanted; readonly worker: Observed['worker'] } | undefined;
+  readonly onFileError: (error: unknown) => void;
+}
+
+/** haproxy as a process and as files. */
+export interface HaproxySide {
+  /** Writes what `current` says to haproxy.cfg and the map, soon. Never loads it. */
+  rewrite(): void;
+  /** Resolves when nothing is left to write. */
+  written(): Promise<void>;
+  /** Starts haproxy, or takes over the one that runs. Resolves when it answers; throws when it does not in time. */
+  ensureRunning(wanted: Wanted | undefined): Promise<void>;
+  /**
+   * Loads the file anew, without closing a connection, so that everything wanted has a named backend. Answers why it
+   * could not, or undefined; after a failure it is not tried again for a while.
+   */
+  fold(wanted: Wanted, worker: Observed['worker']): Promise<string | undefined>;
+}
+
+const START_WITHIN_MS = 10_000;
+const RELOAD_WITHIN_MS = 20_000;
+const REWRITE_PAUSE_MS = 100;
+const FOLD_AGAIN_MS = 30_000;
+
+export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
+  const { settings, supervisor } = options;
+  let failure: { readonly at: number; readonly why: string } | undefined;
+  const files: Coalesced = coalesce({
+    async work() {
+      const now = options.current();
+      if (now) await writeFiles(haproxyFiles(now.wanted, now.worker, settings), settings);
+    },
+    onError: options.onFileError,
+    pauseMs: REWRITE_PAUSE_MS,
+  });
+  return {
+    rewrite: () => files.request(),
+    written: () => files.settled(),
+    async ensureRunning(wanted) {
+      if (supervisor.status().kind === 'stopped') {
+        if (typeof (await askInfo(settings.statsSocket)) === 'string')
+          await files.alone(() => prepareFiles(wanted, settings));
+        await supervisor.start();
+      }
+      await untilAnswers(settings.statsSocket);
+    },
+    async fold(wanted, worker) {
+      if (failure && performance.now() - failure.at < FOLD_AGAIN_MS) return failure.why;
+      try {
+        await files.alone(() => reload(haproxyFiles(wanted, worker, settings), worker.info.marker, options));
+        failure = undefined;
+      } catch (error) {
+        failure = { at: performance.now(), why: error instanceof Error ? error.message : String(error) };
+      }
+      return failure?.why;
+    },
+  };
+}
+
+async function reload(next: HaproxyFiles, running: string, options: HaproxySideOptions): Promise<void> {
+  if (next.marker === running) {
+    throw new Error('haproxy has loaded its newest configuration and still lacks room: raise --slots');
+  }
+  await checkConfig(next, options);
+  await writeFiles(next, options.settings);
+  await reloadHaproxy({ ...options.settings, timeoutMs: RELOAD_WITHIN_MS }, next.marker);
+}
+
+/** Nothing known, something on disk: better what was served before than nothing. */
+async function prepareFiles(wanted: Wanted | undefined, settings: HaproxySettings): Promise<void> {
+  if (!wanted && (await readIfThere(settings.configFile)) !== undefined) return;
+  const nothing: Wanted = { services: new Map(), nodeChecks: new Map(), vips: [], refused: new Map() };
+  await writeFiles(haproxyFiles(wanted ?? nothing, undefined, settings), settings);
+}
+
+// The map first: a name in it that haproxy.cfg does not have is a closed connection, as is a missing one.
+async function writeFiles(files: HaproxyFiles, { configFile, mapFile }: HaproxySettings): Promise<void> {
+  await writeWholeFile(mapFile, files.map, 0o644);
+  await writeWholeFile(configFile, files.config, 0o640);
+}
+
+/** haproxy's own opinion, before anything that works is replaced; what it refuses stays beside it as `.failed`. */
+async function checkConfig(files: HaproxyFiles, { settings, binary }: HaproxySideOptions): Promise<void> {
+  const candidate = `${settings.configFile}.candidate`;
+  await writeWholeFile(candidate, files.config, 0o640);
+  const checked = await run([binary, '-c', '-q', '-f', candidate], { timeoutMs: RELOAD_WITHIN_MS });
+  if (checked.code === 0) {
+    await rm(candidate, { force: true });
+    return;
+  }
+  await rename(candidate, `${settings.configFile}.failed`);
+  throw new Error(
+    `haproxy refuses its configuration (kept as ${settings.configFile}.failed): ${checked.stderr.slice(0, 500)}`,
+  );
+}
+
+async function untilAnswers(statsSocket: string): Promise<void> {
+  const deadline = performance.now() + START_WITHIN_MS;
+  for (;;) {
+    const info = await askInfo(statsSocket);
+    if (typeof info !== 'string') return;
+    if (performance.now() > deadline) throw new Error(`haproxy does not answer: ${info}`);
+    await sleep(20);
+  }
+}
+
+async function askInfo(statsSocket: string): Promise<WorkerInfo | string> {
+  const socket = openCommandSocket(statsSocket, 1000);
+  try {
+    return await readWorkerInfo(socket);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    socket.close();
+  }
+}

@@ -1,0 +1,59 @@
+import type { Logger } from '@fairlead/telemetry';
+import { coalesce } from './coalesce.ts';
+import type { NodeCheckChoice } from './node-check-choice.ts';
+import type { Cause, Reconciler } from './reconcile.ts';
+import { type Acceptance, type Held } from './state.ts';
+import { type Remembered, writeStateFile } from './state-file.ts';
+
+export interface HolderParts {
+  readonly log: Logger;
+  readonly reconciler: Reconciler;
+  readonly stateFile: string;
+  /** What the state file said at start. */
+  readonly remembered: Remembered | undefined;
+  readonly onFileError: (error: unknown) => void;
+}
+
+/** Keeps the newest desired state: in memory for the loop, on disk for the next start. */
+export interface Holder {
+  held(): Held | undefined;
+  /** Takes what `accept` makes of the state held now, or answers why it is not taken. */
+  offer(accept: (held: Held | undefined) => Acceptance, cause: Cause): 'OLDER_VERSION' | 'WRONG_BASE' | undefined;
+  /** How nodes are asked; remembered, because another answer after a restart would exchange every server. */
+  useNodeChecks(choices: ReadonlyMap<string, NodeCheckChoice>): void;
+  /** Resolves when all is on disk. */
+  written(): Promise<void>;
+}
+
+const WRITE_PAUSE_MS = 50;
+
+export function createHolder(parts: HolderParts): Holder {
+  let held = parts.remembered?.held;
+  let nodeChecks: ReadonlyMap<string, NodeCheckChoice> = parts.remembered?.nodeChecks ?? new Map();
+  const file = coalesce({
+    work: async () => {
+      if (held) await writeStateFile(parts.stateFile, { held, nodeChecks });
+    },
+    onError: parts.onFileError,
+    pauseMs: WRITE_PAUSE_MS,
+  });
+  parts.reconciler.useNodeChecks(nodeChecks);
+  if (held) parts.reconciler.hold(held);
+  return {
+    held: () => held,
+    offer(accept, cause) {
+      const acceptance = accept(held);
+      if ('rejected' in acceptance) return acceptance.rejected;
+      if (acceptance.held !== held) file.request();
+      held = acceptance.held;
+      parts.reconciler.hold(held, cause);
+      return undefined;
+    },
+    useNodeChecks(choices) {
+      nodeChecks = choices;
+      file.request();
+      parts.reconciler.useNodeChecks(choices);
+    },
+    written: () => file.settled(),
+  };
+}

@@ -1,0 +1,41 @@
+import type { MachineConfig } from '@fairlead/model';
+import type { Links, RoutingSettings } from './links/types.ts';
+import type { Nftables, RulesetSettings } from './nftables/types.ts';
+
+export interface KernelSideSettings {
+  readonly ruleset: Omit<RulesetSettings, 'vrrpPeers'>;
+  readonly routing: Omit<RoutingSettings, 'mark' | 'devices'>;
+}
+
+/** What of the kernel does not change with the load balancers: table and rules, policy route, sysctls. */
+export interface KernelSide {
+  /** Puts in place what is missing and says what it was; empty: nothing was amiss. */
+  ensure(config: MachineConfig): Promise<readonly string[]>;
+}
+
+export function createKernelSide(settings: KernelSideSettings, nftables: Nftables, links: Links): KernelSide {
+  let told = '';
+  return {
+    async ensure(config) {
+      const ruleset = rulesetOf(config, settings);
+      const devices = [...new Set(config.networks.map((network) => network.device))].sort();
+      const repairs = [...(await links.ensureRouting({ ...settings.routing, mark: ruleset.mark, devices }))];
+      const key = JSON.stringify(ruleset);
+      const { base } = await nftables.observe();
+      if (base === 'intact' && told === key) return repairs;
+      await nftables.ensureBase(ruleset);
+      if (base !== 'intact') repairs.push(`nftables table was ${base}`);
+      told = key;
+      return repairs;
+    },
+  };
+}
+
+/** The rules for a machine; also what `openNftables` judges by until the first `ensure`. */
+export function rulesetOf(
+  config: Pick<MachineConfig, 'machine' | 'members'>,
+  settings: KernelSideSettings,
+): RulesetSettings {
+  const peers = config.members.filter((member) => member.name !== config.machine);
+  return { ...settings.ruleset, vrrpPeers: peers.map((peer) => peer.address).sort() };
+}

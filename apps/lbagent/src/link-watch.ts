@@ -1,0 +1,51 @@
+import { ownedInstances } from './keepalived/state.ts';
+import { diffAddresses } from './links/plan.ts';
+import type { Links, LinksObserved } from './links/types.ts';
+import type { Reconciler } from './reconcile.ts';
+import type { Held } from './state.ts';
+
+export interface LinkWatchParts {
+  readonly links: Links;
+  readonly reconciler: Reconciler;
+  readonly held: () => Held | undefined;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Changes of links come in bursts; this long they are gathered. Milliseconds. */
+const GATHER_MS = 10;
+
+/**
+ * Has everything looked at when this machine gains or loses an instance, or when somebody changed a VIP. Most changes are
+ * lbagent's own and pass unnoticed. Returns the way to stop.
+ */
+export function watchOwnAddresses(parts: LinkWatchParts): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const look = async (): Promise<void> => {
+    timer = undefined;
+    const observed = await parts.links.observe();
+    if (!stopped && differs(observed, parts)) parts.reconciler.look();
+  };
+  const stopWatching = parts.links.watch(() => {
+    timer ??= setTimeout(() => {
+      look().catch(parts.onError);
+    }, GATHER_MS);
+  });
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    stopWatching();
+  };
+}
+
+function differs(observed: LinksObserved, { reconciler, held }: LinkWatchParts): boolean {
+  const config = held()?.state.config;
+  const current = reconciler.current();
+  // Without a view a look is under way already.
+  if (!config || !current) return false;
+  const owned = ownedInstances(config, observed);
+  if (owned.join(' ') !== ownedInstances(config, current.view.links).join(' ')) return true;
+  const desired = current.wanted.vips.filter((vip) => owned.includes(vip.vrrpInstance));
+  const { add, remove } = diffAddresses(desired, observed);
+  return add.length + remove.length > 0;
+}

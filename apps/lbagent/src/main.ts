@@ -1,0 +1,147 @@
+import { serverCredentials } from '@fairlead/certs';
+import { Shutdown } from '@fairlead/control-loop';
+import { healthServices, keepRenewed, MachineService, serve, startServer } from '@fairlead/rpc';
+import { createHealthBoard, createLogger, createMetrics, startTelemetryServer } from '@fairlead/telemetry';
+import { parseCommand, type RunConfig } from './config.ts';
+import { join, obtainEnrolment } from './enrolment.ts';
+import { setInService } from './fitness.ts';
+import { AGENT_VERSION, keepalivedPaths, type MachinePrograms, startMachine } from './machine.ts';
+import { findProgram } from './programs.ts';
+import { run } from './processes/run.ts';
+import { machineService, onlyCloudagent } from './server.ts';
+import { readIfThere } from './whole-file.ts';
+
+/** How long the cloudagent waits for what this machine remembers to be served again. */
+const READY_WITHIN_MS = 5_000;
+
+main().catch((error: unknown) => {
+  complain(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+});
+
+async function main(): Promise<void> {
+  const command = parseCommand(process.argv.slice(2));
+  switch (command.kind) {
+    case 'done':
+      return;
+    case 'wrong':
+      for (const problem of command.problems) complain(problem);
+      complain('see --help');
+      process.exitCode = 2;
+      return;
+    case 'join': {
+      const refused = await join(await readAll(process.stdin), command.pkiDir);
+      if (refused === undefined) return;
+      complain(refused);
+      process.exitCode = 1;
+      return;
+    }
+    case 'serving':
+      await setInService(
+        { ...keepalivedPaths({ ...command, stateDir: '', keepalivedConfig: '' }) },
+        command.runDir,
+        command.serve,
+      );
+      return;
+    case 'run':
+      await serveMachine(command.config);
+  }
+}
+
+/** Starts what serves first: the cloudagent may be away for as long as it likes. */
+async function serveMachine(config: RunConfig): Promise<void> {
+  const log = createLogger({ component: 'lbagent', level: config.logLevel });
+  const shutdown = new Shutdown({
+    onProblem: ({ step, error }) => log.error({ err: error, step }, 'not stopped well'),
+  });
+  shutdown.onSignals(process);
+  const registry = createMetrics({ component: 'lbagent', version: AGENT_VERSION });
+  const health = createHealthBoard(['haproxy', 'identity']);
+  const telemetry = await startTelemetryServer({ listen: config.metricsListen, registry, health });
+  shutdown.step('telemetry', () => telemetry.stop());
+
+  let certificateExpires = (): number => 0;
+  const programs = findPrograms(config, process.env['PATH'] ?? '');
+  const machine = await startMachine({
+    config,
+    programs,
+    log,
+    health,
+    registry,
+    certificateExpires: () => certificateExpires(),
+  });
+  shutdown.step('data plane', () => machine.stop());
+
+  const obtained = await obtainEnrolment({ ...config, log, signal: shutdown.signal });
+  if ('refused' in obtained) {
+    // Without a certificate nobody can be told anything new; what is on disk is served all the same.
+    log.error(obtained.refused);
+    health.report('identity', obtained.refused);
+    return;
+  }
+  const live = keepRenewed({ pkiDirectory: config.pkiDir, enrolment: obtained.enrolment, log });
+  certificateExpires = () => live.expires();
+  shutdown.step('renewal', () => live.stop());
+  health.report('identity', undefined);
+
+  await machine.ready(READY_WITHIN_MS);
+  const server = await startServer({
+    listen: config.listen,
+    credentials: serverCredentials(live.source, 'required'),
+    callers: 'certificate',
+    authorise: onlyCloudagent(obtained.enrolment.identity.site),
+    services: [
+      serve(
+        MachineService,
+        machineService({ ...machine, log, now: Date.now, readConfig: () => readConfig(config, programs) }),
+      ),
+      ...healthServices({ source: health, version: AGENT_VERSION, serviceNames: ['fairlead.v1.MachineService'] }),
+    ],
+    log,
+  });
+  shutdown.step('gRPC server', () => server.stop());
+  log.info({ machine: config.name, listen: config.listen }, 'started');
+}
+
+async function readConfig(config: RunConfig, { nft }: MachinePrograms) {
+  const listed = await run([nft, 'list', 'table', 'inet', 'fairlead']);
+  return {
+    haproxyConfig: (await readIfThere(config.haproxyConfig)) ?? '',
+    keepalivedConfig: (await readIfThere(config.keepalivedConfig)) ?? '',
+    nftables: listed.code === 0 ? listed.stdout : listed.stderr,
+  };
+}
+
+/** Throws one sentence that names all that is missing. */
+function findPrograms({ binaries, processes }: RunConfig, path: string): MachinePrograms {
+  const missing: string[] = [];
+  const need = (name: string): string => {
+    const found = findProgram(name, path);
+    if (found === undefined) missing.push(name);
+    return found ?? name;
+  };
+  const arping = findProgram('arping', path);
+  const setpriv = findProgram('setpriv', path);
+  const programs = {
+    haproxy: need(binaries.haproxy),
+    keepalived: need(binaries.keepalived),
+    nft: need(binaries.nft),
+    ip: need(binaries.ip),
+    flock: need('flock'),
+    systemctl: processes === 'systemd' ? need('systemctl') : 'systemctl',
+    ...(arping ? { arping } : {}),
+    ...(setpriv ? { setpriv } : {}),
+  };
+  if (missing.length > 0) throw new Error(`not found: ${missing.join(', ')}; install them or put them on the PATH`);
+  return programs;
+}
+
+async function readAll(stream: NodeJS.ReadStream): Promise<string> {
+  let text = '';
+  for await (const chunk of stream) text += String(chunk);
+  return text;
+}
+
+function complain(message: string): void {
+  process.stderr.write(`lbagent: ${message}\n`);
+}

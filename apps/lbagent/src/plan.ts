@@ -1,0 +1,98 @@
+import { nodeCheckServerName, type WorkerState } from '@fairlead/haproxy';
+import { type Assignment, assignToWorker, observedNodeChecks } from './assign.ts';
+import { diffAddresses } from './links/plan.ts';
+import type { LinkAddress, LinksObserved } from './links/types.ts';
+import type { CaughtPort } from './nftables/types.ts';
+import { freeNodeChecks, planServers } from './plan-servers.ts';
+import { type Halves, inOrder, type Step } from './step.ts';
+import { nodeCheckKey, type Wanted } from './wanted.ts';
+
+export interface Plan {
+  /** In order: additions from the address outwards, then removals in reverse. */
+  readonly steps: readonly Step[];
+  /** `now`: something wanted has no place until haproxy is reloaded. `soon`: the stock runs low. */
+  readonly fold: 'now' | 'soon' | 'no';
+  readonly assignment: Assignment;
+}
+
+/** What is really there. */
+export interface Observed {
+  readonly worker: WorkerState;
+  /** By map key (`VIP|port`). */
+  readonly caught: ReadonlyMap<string, CaughtPort>;
+  readonly links: LinksObserved;
+}
+
+export interface PlanOptions {
+  /** VRRP instances whose addresses belong on this machine now. */
+  readonly owned: ReadonlySet<string>;
+  /** How long a removed backend keeps the connections it has. */
+  readonly drainSeconds: number;
+  /** Below so many free slots of a profile the file is folded in soon. */
+  readonly lowSlots: number;
+}
+
+/** The steps from what is there to what is wanted; none when they agree. Nothing depends on the order of anything. */
+export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): Plan {
+  const { worker } = observed;
+  const assignment = assignToWorker(wanted, worker);
+  const addresses = planAddresses(wanted, observed, options);
+  const servers = planServers({ wanted, assignment, worker, drainSeconds: options.drainSeconds });
+  const services = planServices(assignment, worker);
+  const caught = planCaught(assignment, observed);
+  const steps = [
+    ...addresses.add,
+    ...useNodeChecks(assignment, worker),
+    ...servers.add,
+    ...services.add,
+    ...caught.add,
+    ...caught.remove,
+    ...services.remove,
+    ...servers.remove,
+    ...(assignment.unplaced.length > 0 ? [] : freeNodeChecks(wanted, worker)),
+    ...addresses.remove,
+  ];
+  const low = [...assignment.freeSlots.values()].some((count) => count < options.lowSlots);
+  return { steps, fold: assignment.unplaced.length > 0 ? 'now' : low ? 'soon' : 'no', assignment };
+}
+
+function planAddresses(wanted: Wanted, observed: Observed, { owned }: PlanOptions): Halves {
+  const desired = wanted.vips.filter((vip) => owned.has(vip.vrrpInstance));
+  const { add, remove } = diffAddresses(desired, observed.links);
+  return {
+    add: [...add].sort(byAddress).map((address) => ({ kind: 'add-address', address })),
+    remove: [...remove].sort(byAddress).map((address) => ({ kind: 'remove-address', address })),
+  };
+}
+
+function useNodeChecks(assignment: Assignment, worker: WorkerState): readonly Step[] {
+  const observed = { healthz: observedNodeChecks(worker, 'healthz'), tcp: observedNodeChecks(worker, 'tcp') };
+  return assignment.nodeChecks.flatMap(({ check, backend, index }): Step[] => {
+    if (observed[check.kind].get(index) === nodeCheckKey(check)) return [];
+    return [{ kind: 'use-node-check', backend, server: nodeCheckServerName(index), check }];
+  });
+}
+
+function planServices(assignment: Assignment, worker: WorkerState): Halves {
+  const add = inOrder(assignment.services).flatMap(([key, { backend }]): Step[] => {
+    const current = worker.services.get(key);
+    if (current === backend) return [];
+    return [{ kind: current === undefined ? 'add-service' : 'move-service', key, backend }];
+  });
+  const kept = new Set([...assignment.services.keys(), ...assignment.unplaced]);
+  const gone = inOrder(worker.services).filter(([key]) => !kept.has(key));
+  return { add, remove: gone.map(([key]) => ({ kind: 'remove-service', key })) };
+}
+
+function planCaught(assignment: Assignment, { caught }: Observed): Halves {
+  const add = inOrder(assignment.services).flatMap(([key, { wanted }]): Step[] =>
+    caught.has(key) ? [] : [{ kind: 'catch', key, caught: { address: wanted.vip, port: wanted.port } }],
+  );
+  const kept = new Set([...assignment.services.keys(), ...assignment.unplaced]);
+  const gone = inOrder(caught).filter(([key]) => !kept.has(key));
+  return { add, remove: gone.map(([key, each]) => ({ kind: 'release', key, caught: each })) };
+}
+
+function byAddress(a: LinkAddress, b: LinkAddress): number {
+  return `${a.device} ${a.address}` < `${b.device} ${b.address}` ? -1 : 1;
+}

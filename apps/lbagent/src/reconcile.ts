@@ -1,0 +1,191 @@
+import { backOff } from '@fairlead/control-loop';
+import { formatVersion } from './state.ts';
+import type { AddressFamily } from '@fairlead/model';
+import type { Logger } from '@fairlead/telemetry';
+import type { View } from './advance.ts';
+import { driftOf, type Settled, settledBy } from './drift.ts';
+import type { NodeCheckChoice } from './node-check-choice.ts';
+import { pass, type PassParts, type Reached } from './pass.ts';
+import { refusalsOf } from './refusals.ts';
+import { downBackends } from './report.ts';
+import type { Held } from './state.ts';
+import type { StatusBoard } from './status-board.ts';
+import { type Wanted, wantedOf } from './wanted.ts';
+
+export interface ReconcileParts extends PassParts {
+  readonly log: Logger;
+  readonly board: StatusBoard;
+  readonly families: readonly AddressFamily[];
+  /** How often everything is looked at, whether or not something happened; in milliseconds. */
+  readonly lookEveryMs: number;
+  /** Called after each pass. */
+  readonly onPass?: (pass: { readonly seconds: number; readonly reached: Reached }) => void;
+}
+
+/** Why a pass happens, for the report that answers it. */
+export interface Cause {
+  /** `performance.now()` when it arrived. */
+  readonly arrivedAt: number;
+  readonly traceparent: string;
+}
+
+/** Makes what is there what is wanted. It never acts on what an event says, only on what it then sees. */
+export interface Reconciler {
+  /** A new desired state; a pass follows. Several that come during one pass are one. */
+  hold(held: Held, cause?: Cause): void;
+  /** How the nodes of each cluster are asked whether they live. */
+  useNodeChecks(choices: ReadonlyMap<string, NodeCheckChoice>): void;
+  /** Something may have changed out there: look at all of it. */
+  look(): void;
+  /** What was reached last, and what should be; undefined while either is not known. */
+  current(): { readonly wanted: Wanted; readonly view: View } | undefined;
+  /** Ends after the pass that runs. What serves goes on serving. */
+  stop(): Promise<void>;
+}
+
+/** No update for so long before the stock of empty backends is filled up. */
+const QUIET_MS = 2_000;
+/** How often servers that wait for their last connection are looked at. */
+const PENDING_MS = 1_000;
+const RETRY = { firstMs: 100, maxMs: 5_000, jitter: 0.2 };
+
+export function startReconciler(parts: ReconcileParts): Reconciler {
+  const { log, board } = parts;
+  let held: Held | undefined;
+  let nodeChecks: ReadonlyMap<string, NodeCheckChoice> = new Map();
+  let cause: Cause | undefined;
+  let view: View | undefined;
+  let settled: Settled | undefined;
+  let look = true;
+  let lastHeldAt = 0;
+  let failures = 0;
+  const stopping = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let wake: () => void = () => undefined;
+  let due = true;
+
+  const trigger = (): void => {
+    due = true;
+    wake();
+  };
+  const lookSoon = (ms: number): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      look = true;
+      trigger();
+    }, ms);
+  };
+  const wanted = remember((state: Held, choices: typeof nodeChecks) =>
+    wantedOf(state.state, { families: parts.families, nodeChecks: choices }),
+  );
+
+  async function once(): Promise<void> {
+    if (!held) {
+      if (look) await parts.haproxy.ensureRunning(undefined);
+      look = false;
+      return;
+    }
+    const input = { held, wanted: wanted(held, nodeChecks), view, look };
+    const answered = cause;
+    cause = undefined;
+    look = false;
+    const startedAt = performance.now();
+    const quiet = startedAt - lastHeldAt > QUIET_MS;
+    const reached = await pass({ ...input, foldWhenLow: quiet }, parts);
+    view = reached.view;
+    tell(input, reached, answered);
+    parts.onPass?.({ seconds: (performance.now() - startedAt) / 1000, reached });
+    if (reached.plan.fold === 'soon') lookSoon(QUIET_MS);
+    else if (reached.applied.pending > 0 || reached.applied.failed.size > 0) lookSoon(PENDING_MS);
+    else lookSoon(parts.lookEveryMs);
+  }
+
+  function tell(input: { held: Held; wanted: Wanted }, reached: Reached, answered: Cause | undefined): void {
+    const drift = driftOf(settled, input.held, reached);
+    if (drift > 0) log.warn({ drift, steps: reached.plan.steps, repairs: reached.repairs }, 'drift repaired');
+    settled = settledBy(input.held, reached);
+    const { applied, refused: before, driftRepaired, haproxyReloads } = board.current();
+    const refused = refusalsOf({ ...input, unreadable: input.held.unreadable, failed: reached.applied.failed });
+    for (const [id, refusal] of refused) if (!before.has(id)) log.warn({ id, refusal }, 'a load balancer is refused');
+    if (applied !== input.held.version) log.debug({ version: formatVersion(input.held.version) }, 'applied');
+    board.find('data plane', []);
+    board.find('keepalived', reached.findings);
+    const change = {
+      applied: input.held.version,
+      refused,
+      owned: reached.owned,
+      driftRepaired: driftRepaired + drift,
+      haproxyReloads: haproxyReloads + (reached.reloaded ? 1 : 0),
+      down: downBackends(reached.plan.assignment, reached.view.worker),
+    };
+    const micros = answered && Math.round((performance.now() - answered.arrivedAt) * 1000);
+    board.update(
+      answered ? { ...change, applyMicros: micros ?? 0, traceparent: answered.traceparent } : change,
+      answered !== undefined,
+    );
+  }
+
+  function failed(error: unknown): void {
+    view = undefined;
+    settled = undefined;
+    look = true;
+    failures += 1;
+    const message = error instanceof Error ? error.message : String(error);
+    log.warn({ err: error, failures }, 'the data plane is not as wanted yet');
+    board.find('data plane', [`not as wanted yet: ${message}`]);
+    lookSoon(backOff(failures, RETRY, Math.random()));
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      if (!due) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      due = false;
+      try {
+        await once();
+        failures = 0;
+      } catch (error) {
+        failed(error);
+      }
+    }
+  }
+
+  const running = run();
+  return {
+    hold(next, why) {
+      held = next;
+      lastHeldAt = performance.now();
+      // The oldest unanswered arrival counts, the newest trace is told.
+      if (why) cause = { arrivedAt: cause?.arrivedAt ?? why.arrivedAt, traceparent: why.traceparent };
+      trigger();
+    },
+    useNodeChecks(choices) {
+      nodeChecks = choices;
+      trigger();
+    },
+    look() {
+      look = true;
+      trigger();
+    },
+    current: () => (held && view ? { wanted: wanted(held, nodeChecks), view } : undefined),
+    async stop() {
+      stopping.abort();
+      clearTimeout(timer);
+      wake();
+      await running;
+    },
+  };
+}
+
+/** Remembers the last answer, for the same two arguments. */
+function remember<A, B, R>(compute: (a: A, b: B) => R): (a: A, b: B) => R {
+  let last: { a: A; b: B; result: R } | undefined;
+  return (a, b) => {
+    if (last?.a !== a || last.b !== b) last = { a, b, result: compute(a, b) };
+    return last.result;
+  };
+}

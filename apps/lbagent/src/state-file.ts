@@ -1,0 +1,81 @@
+import type { MachineConfig, NodeSet, PlacedLoadBalancer, Refusal, Version } from '@fairlead/model';
+import { rename } from 'node:fs/promises';
+import type { NodeCheckChoice } from './node-check-choice.ts';
+import type { Held } from './state.ts';
+import { readIfThere, writeWholeFile } from './whole-file.ts';
+
+/** What a machine needs to serve again after a reboot with everything else dead. */
+export interface Remembered {
+  readonly held: Held;
+  /** By cluster. */
+  readonly nodeChecks: ReadonlyMap<string, NodeCheckChoice>;
+}
+
+interface Stored {
+  readonly schema: 1;
+  readonly version: Version;
+  readonly config: MachineConfig;
+  readonly nodeSets: readonly NodeSet[];
+  readonly loadBalancers: readonly PlacedLoadBalancer[];
+  readonly unreadable: Readonly<Record<string, Refusal>>;
+  readonly nodeChecks: Readonly<Record<string, NodeCheckChoice>>;
+}
+
+const SCHEMA = 1;
+
+/** On the disk, whole or not at all, when this returns. */
+export async function writeStateFile(path: string, { held, nodeChecks }: Remembered): Promise<void> {
+  const { version, state, unreadable } = held;
+  const stored: Stored = {
+    schema: SCHEMA,
+    version,
+    config: state.config,
+    nodeSets: [...state.nodeSets.values()],
+    loadBalancers: [...state.loadBalancers.values()],
+    unreadable: Object.fromEntries(unreadable),
+    nodeChecks: Object.fromEntries(nodeChecks),
+  };
+  await writeWholeFile(path, `${JSON.stringify(stored)}\n`, 0o600);
+}
+
+/**
+ * What was remembered, or undefined when there is nothing. A file that cannot be read is put aside and told of by
+ * `onProblem`; the cloudagent then sends everything anew.
+ */
+export async function readStateFile(
+  path: string,
+  onProblem: (problem: string) => void,
+): Promise<Remembered | undefined> {
+  const text = await readIfThere(path);
+  if (text === undefined) return undefined;
+  try {
+    return parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    await rename(path, `${path}.unreadable`);
+    onProblem(
+      `${path} cannot be read (${reason}), kept as ${path}.unreadable: waiting for the cloudagent's full state`,
+    );
+    return undefined;
+  }
+}
+
+function parse(text: string): Remembered {
+  const stored = JSON.parse(text) as Partial<Stored>;
+  if (stored.schema !== SCHEMA) throw new Error(`its schema is ${String(stored.schema)}, not ${SCHEMA}`);
+  const { version, config, nodeSets, loadBalancers, unreadable, nodeChecks } = stored;
+  if (!version || !config || !nodeSets || !loadBalancers || !unreadable || !nodeChecks)
+    throw new Error('it is not whole');
+  return {
+    held: {
+      version,
+      state: {
+        config,
+        nodeSets: new Map(nodeSets.map((set) => [set.cluster, set])),
+        loadBalancers: new Map(loadBalancers.map((placed) => [placed.loadBalancer.id, placed])),
+      },
+      unreadable: new Map(Object.entries(unreadable)),
+    },
+    nodeChecks: new Map(Object.entries(nodeChecks)),
+  };
+}

@@ -1,0 +1,38 @@
+import type { Server } from '@fairlead/haproxy';
+import type { LinkAddress } from './links/types.ts';
+import type { CaughtPort } from './nftables/types.ts';
+import type { NodeCheck } from './wanted.ts';
+
+/** One change of the data plane. `key`: the service (`VIP|port`) it is for. */
+export type Step =
+  | { readonly kind: 'add-address'; readonly address: LinkAddress }
+  | { readonly kind: 'use-node-check'; readonly backend: string; readonly server: string; readonly check: NodeCheck }
+  | { readonly kind: 'add-server'; readonly key: string; readonly backend: string; readonly server: Server }
+  | ({ readonly kind: 'resume-server' } & ServerAt)
+  | { readonly kind: 'add-service'; readonly key: string; readonly backend: string }
+  | { readonly kind: 'move-service'; readonly key: string; readonly backend: string }
+  | { readonly kind: 'catch'; readonly key: string; readonly caught: CaughtPort }
+  | { readonly kind: 'release'; readonly key: string; readonly caught: CaughtPort }
+  | { readonly kind: 'remove-service'; readonly key: string }
+  | ({ readonly kind: 'drain-server' } & ServerAt)
+  /** `force`: ends the connections it still has. Without it the server may stay for a while. */
+  | ({ readonly kind: 'delete-server'; readonly force: boolean } & ServerAt)
+  | { readonly kind: 'free-node-check'; readonly backend: string; readonly server: string }
+  | { readonly kind: 'remove-address'; readonly address: LinkAddress };
+
+export interface ServerAt {
+  readonly key: string;
+  readonly backend: string;
+  readonly server: string;
+}
+
+/** Steps that add and steps that remove; the first kind goes first. */
+export interface Halves {
+  readonly add: readonly Step[];
+  readonly remove: readonly Step[];
+}
+
+/** A map's entries in order of key. */
+export function inOrder<T>(map: ReadonlyMap<string, T>): readonly (readonly [string, T])[] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}

@@ -1,6 +1,7 @@
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { renderAnnounce, renderBecomeOwner, renderLeaveOwner } from '../links/batches.ts';
+import { identifyProcess } from '../processes/proc.ts';
 import { run, runOrThrow } from '../processes/run.ts';
 import { instanceFiles, keepalivedFiles } from './paths.ts';
 import { renderCheckScript, renderNotifyScript } from './scripts.ts';
@@ -82,11 +83,20 @@ const SCRIPTS_UNSECURED = 6;
 
 /**
  * Writes keepalived.conf after keepalived itself found it good; what it refused stays beside it as `.failed`. The caller reloads
- * when it was `changed`: a reload without a change would stall VRRP for nothing.
+ * when it was `changed`: a reload without a change would stall VRRP for nothing. An lbagent that was killed between the
+ * two leaves a mark, so that the next one is told `changed` as well.
  */
 export async function writeKeepalivedConfig({ paths, keepalived, content }: ConfigChange): Promise<ConfigOutcome> {
   const { config } = paths;
-  if ((await readIfThere(config)) === content) return { kind: 'unchanged' };
+  const mark = `${config}.reload-due`;
+  const self = `${process.pid} ${identifyProcess(process.pid)?.startTime ?? ''}`;
+  if ((await readIfThere(config)) === content) {
+    const marked = await readIfThere(mark);
+    if (marked === undefined) return { kind: 'unchanged' };
+    if (marked === self) await rm(mark);
+    else await writeWhole(mark, self, 0o640);
+    return { kind: marked === self ? 'unchanged' : 'changed' };
+  }
   const candidate = `${config}.candidate`;
   await writeWhole(candidate, content, 0o640);
   const tested = await run([keepalived, '--config-test', `--use-file=${candidate}`]);
@@ -95,6 +105,7 @@ export async function writeKeepalivedConfig({ paths, keepalived, content }: Conf
     const said = `${tested.stderr}${tested.stdout}`.trim().replaceAll('\n', '; ');
     return { kind: 'refused', message: `keepalived refuses its configuration (kept as ${config}.failed): ${said}` };
   }
+  await writeWhole(mark, self, 0o640);
   await rename(candidate, config);
   await rm(`${config}.failed`, { force: true });
   return { kind: 'changed' };

@@ -50,7 +50,11 @@ export async function judged(golden: string): Promise<unknown> {
   const third = await writeKeepalivedConfig({ paths, keepalived, content: content.replace('nopreempt', 'nopreemptt') });
   const kept = readFileSync(paths.config, 'utf8') === content;
   const failed = readFileSync(`${paths.config}.failed`, 'utf8').includes('nopreemptt');
-  return { first, second, third, kept, failed };
+  writeFileSync(`${paths.config}.reload-due`, 'of an lbagent that was killed before it reloaded');
+  const fourth = await writeKeepalivedConfig({ paths, keepalived, content });
+  const fifth = await writeKeepalivedConfig({ paths, keepalived, content });
+  const sixth = await writeKeepalivedConfig({ paths, keepalived, content });
+  return { first, second, third, kept, failed, afterKill: [fourth, fifth, sixth].map(({ kind }) => kind) };
 }
 
 /** A machine alone: the states it goes through, what lbagent hears of them, and what is on the link. */
@@ -121,6 +125,7 @@ export async function overtaken(): Promise<unknown> {
   const notify = (state: string): Promise<unknown> =>
     run([files.notifyScript, 'eth0', ANCHOR, 'INSTANCE', 'edge-1', state]);
   const wrong: string[] = [];
+  const started = performance.now();
   for (let round = 0; round < 20; round++) {
     const owns = round % 2 === 0;
     await run(['ip', 'addr', owns ? 'add' : 'del', `${ANCHOR}/32`, 'dev', 'eth0']);
@@ -129,5 +134,5 @@ export async function overtaken(): Promise<unknown> {
     const state = readFileSync(instanceFiles(paths, 'edge-1').state, 'utf8').trim();
     if (there !== (owns ? 2 : 0) || (state === 'MASTER') !== owns) wrong.push(`round ${round}: ${there} ${state}`);
   }
-  return wrong;
+  return { wrong, ms: performance.now() - started };
 }

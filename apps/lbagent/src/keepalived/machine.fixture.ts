@@ -135,6 +135,21 @@ export async function announceOften(): Promise<unknown> {
   return failures;
 }
 
+/** What lbagent does for a new service on the owner; resolves with the time at which nft had it. */
+export async function addVip({ name, vips }: TestMachine): Promise<number> {
+  const config = machineConfig({ name, vips, advertIntervalMs: 100 });
+  const peers = config.members.filter((member) => member.name !== name).map((member) => member.address);
+  const settings = { ipv4Port: 5000, ipv6Port: 5000, mark: DEFAULT_MARK, vrrpPeers: peers };
+  const nftables = openNftables({ nft: programPath('nft'), settings });
+  const links = openLinks({ ip: programPath('ip') });
+  await links.apply({ add: vips.map((vip) => ({ device: 'eth0', address: address(vip) })), remove: [] });
+  await nftables.apply({ add: vips.map((vip) => ({ address: address(vip), port: VIP_PORT })), remove: [] });
+  const now = Date.now();
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  await Promise.all([nftables.close(), links.close()]);
+  return now;
+}
+
 /** Supervises keepalived as lbagent does, for 4 s. */
 export async function superviseKeepalived({ name }: TestMachine): Promise<unknown> {
   const { keepalived } = supervisorsOf(name);

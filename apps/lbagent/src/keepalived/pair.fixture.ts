@@ -101,6 +101,57 @@ export interface Outage {
   readonly lastAnswer: string;
 }
 
+function startProber(pair: Pair, vip: string): ChildProcess {
+  const program = join(SOURCE, 'processes/probe.fixture.ts');
+  const node = [process.execPath, '--no-warnings', program, vip, '80'];
+  return spawn('nsenter', [`--net=/proc/${pair.client}/ns/net`, '--', ...node], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+/** How long after a new VIP was complete a client is served that asked for it all the time, in ms. */
+export async function newVipServedAfter(pair: Pair, machine: TestMachine): Promise<number> {
+  const prober = startProber(pair, machine.vips[0]!);
+  const served = new Promise<number>((resolve) => {
+    prober.stdout!.on('data', (data: Buffer) => {
+      if (data.toString().includes(' lb-')) resolve(Date.now());
+    });
+  });
+  await sleep(700);
+  const [ready, answered] = await Promise.all([asMachine<number>(pair, machine, 'addVip'), served]);
+  prober.kill('SIGKILL');
+  return answered - ready;
+}
+
+/** New VIPs on a link that has 1,000 already: for a client without a neighbour entry, and for one with a wrong entry. */
+export async function newVips(): Promise<unknown> {
+  const pair = await makePair();
+  const vips = Array.from({ length: 1000 }, (_, index) => `10.9.${2 + (index >> 8)}.${index & 255}`);
+  const machine = { name: 'lb-1', advertIntervalMs: 100, vips };
+  await inHost(pair.client, 'ip', 'route', 'add', '10.9.0.0/16', 'dev', 'eth0');
+  await asMachine(pair, machine, 'setUp');
+  await until('lb-1 owns', async () => (await ownersOf(pair, vips[999]!)).join() === 'lb-1');
+  await sleep(700);
+  const unknown = await newVipServedAfter(pair, { ...machine, vips: ['10.9.1.1'] });
+  const elsewhere = ['10.9.1.2/32', 'dev', 'eth0'];
+  await inHost(pair.machines['lb-2'], 'ip', 'addr', 'add', ...elsewhere);
+  await run(['nsenter', `--net=/proc/${pair.client}/ns/net`, '--', 'ping', '-c', '1', '10.9.1.2']);
+  await run([
+    'nsenter',
+    `--net=/proc/${pair.client}/ns/net`,
+    '--',
+    'timeout',
+    '1',
+    'bash',
+    '-c',
+    'echo >/dev/tcp/10.9.1.2/80',
+  ]);
+  const entry = await inHost(pair.client, 'ip', 'neigh', 'show', '10.9.1.2');
+  await inHost(pair.machines['lb-2'], 'ip', 'addr', 'del', ...elsewhere);
+  const wrong = await newVipServedAfter(pair, { ...machine, vips: ['10.9.1.2'] });
+  return { unknown, entryWasWrong: entry.includes('02:00:00:00:00:12'), wrong };
+}
+
 /** What a client sees that opens a new connection every 5 ms, from 300 ms before the fault to `watchMs` after it. */
 export async function outageOf(
   pair: Pair,
@@ -108,19 +159,7 @@ export async function outageOf(
   fault: () => Promise<unknown>,
   watchMs = 2500,
 ): Promise<Outage> {
-  const prober: ChildProcess = spawn(
-    'nsenter',
-    [
-      `--net=/proc/${pair.client}/ns/net`,
-      '--',
-      process.execPath,
-      '--no-warnings',
-      join(SOURCE, 'processes/probe.fixture.ts'),
-      vip,
-      '80',
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const prober = startProber(pair, vip);
   let printed = '';
   prober.stdout!.on('data', (data: Buffer) => {
     printed += data.toString();

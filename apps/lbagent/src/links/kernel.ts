@@ -1,5 +1,6 @@
 import { openLineTool } from '../processes/line-tool.ts';
 import { runOrThrow } from '../processes/run.ts';
+import { announceByArping, createAnnouncer } from './announcer.ts';
 import { failureOf, isAlreadyGone, parseBatchComplaints, parseLinks } from './parse.ts';
 import { addLine, announceLine, removeLine } from './plan.ts';
 import { ensureRouting } from './routing.ts';
@@ -16,6 +17,10 @@ export interface LinksOptions {
    * `['/usr/bin/setpriv', '--pdeathsig', 'KILL']`. Without it a monitor may stay until the next change of a link.
    */
   readonly monitorPrefix?: readonly string[];
+  /** Path of arping, for links that refuse to have their hardware address set while they are up. */
+  readonly arping?: string;
+  /** Hears when addresses could not be announced. */
+  readonly onUnannounced?: (message: string) => void;
 }
 
 /** Changes go through one `ip -batch -` that stays (0.1 ms each); looking starts an ip of its own (about 5 ms). */
@@ -31,6 +36,38 @@ export function openLinks(options: LinksOptions): Links {
     return parseLinks(await runOrThrow([ip, '-j', 'addr', 'show']));
   }
 
+  async function announceAll(
+    devices: readonly string[],
+  ): Promise<{ unannounced: readonly string[]; announced: number }> {
+    const { links, addresses } = await observe();
+    const ours = links.flatMap(({ device, mac }) =>
+      mac !== undefined && devices.includes(device) ? [{ device, mac }] : [],
+    );
+    if (ours.length === 0) return { unannounced: [], announced: 0 };
+    const lines = ours.map(({ device, mac }) => announceLine(device, mac));
+    const { complaints, firstLine } = await tool.send(lines).catch(() => tool.send(lines));
+    const refused = parseBatchComplaints(complaints, firstLine).map(({ index, message }) => ({
+      ...ours[index]!,
+      message,
+    }));
+    const unannounced: string[] = [];
+    for (const { device, message } of refused) {
+      const vips = addresses.filter((each) => each.device === device && each.ours);
+      if (options.arping === undefined || !(await announceByArping(options.arping, vips))) {
+        unannounced.push(
+          `${device} does not announce its addresses: ${message}. Install arping, which does it another way`,
+        );
+      }
+    }
+    return { unannounced, announced: addresses.filter(({ device }) => devices.includes(device)).length };
+  }
+
+  const announcer = createAnnouncer(async (devices) => {
+    const { unannounced, announced } = await announceAll(devices);
+    for (const message of unannounced) options.onUnannounced?.(message);
+    return announced;
+  });
+
   return {
     observe,
 
@@ -43,6 +80,7 @@ export function openLinks(options: LinksOptions): Links {
       const lines = work.map(({ line }) => line);
       // Every line may be repeated, so an ip that died is replaced and asked once more.
       const { complaints, firstLine } = await tool.send(lines).catch(() => tool.send(lines));
+      announcer.request(change.add);
       return parseBatchComplaints(complaints, firstLine).flatMap(({ index, message }) => {
         const failed = work[index];
         if (failed === undefined || (!failed.adds && isAlreadyGone(message))) return [];
@@ -50,20 +88,14 @@ export function openLinks(options: LinksOptions): Links {
       });
     },
 
-    async announce(devices: readonly string[]): Promise<readonly string[]> {
-      const { links } = await observe();
-      const lines = links.flatMap(({ device, mac }) =>
-        mac !== undefined && devices.includes(device) ? [announceLine(device, mac)] : [],
-      );
-      if (lines.length === 0) return [];
-      const { complaints, firstLine } = await tool.send(lines);
-      return parseBatchComplaints(complaints, firstLine).map(({ index, message }) => `${lines[index]}: ${message}`);
-    },
-
+    announce: async (devices) => (await announceAll(devices)).unannounced,
     ensureRouting: (settings) => ensureRouting({ ip, procSys }, settings),
     watch(listener) {
       return watchLinks([...(options.monitorPrefix ?? []), ip, '-o', 'monitor', 'address', 'link'], listener);
     },
-    close: () => tool.close(),
+    close() {
+      announcer.stop();
+      return tool.close();
+    },
   };
 }

@@ -30,6 +30,15 @@ describe('diffAddresses', () => {
     });
   });
 
+  it('keeps in mind what is not to be announced, and nothing else that hangs on an address', () => {
+    const routed = { ...on('10.0.0.1'), announce: false, vrrpInstance: 'edge-1' };
+    const announced = { ...on('10.0.0.2'), announce: true, vrrpInstance: 'edge-1' };
+    expect(diffAddresses([routed, announced], observed()).add).toEqual([
+      { ...on('10.0.0.1'), announce: false },
+      on('10.0.0.2'),
+    ]);
+  });
+
   it('moves an address that is on the wrong link', () => {
     const change = diffAddresses([on('10.0.0.1', 'eth1')], observed(seen('10.0.0.1')));
     expect(change).toEqual({ add: [on('10.0.0.1', 'eth1')], remove: [on('10.0.0.1', 'eth0')] });

@@ -20,11 +20,14 @@ export function diffAddresses(desired: readonly LinkAddress[], observed: LinksOb
   const present = new Map(observed.addresses.filter(isHostRoute).map((each) => [linkAddressKey(each), each]));
   const want = new Map(desired.map((each) => [linkAddressKey(each), each]));
   return {
-    add: [...want].filter(([key]) => !present.has(key)).map(([, { device, address }]) => ({ device, address })),
-    remove: [...present]
-      .filter(([key, { ours }]) => ours && !want.has(key))
-      .map(([, { device, address }]) => ({ device, address })),
+    add: [...want].filter(([key]) => !present.has(key)).map(([, each]) => plain(each)),
+    remove: [...present].filter(([key, { ours }]) => ours && !want.has(key)).map(([, each]) => plain(each)),
   };
+}
+
+/** Without what callers hang on to their addresses. */
+function plain({ device, address, announce }: LinkAddress): LinkAddress {
+  return announce === false ? { device, address, announce } : { device, address };
 }
 
 function isHostRoute({ address, prefixLength }: ObservedAddress): boolean {

@@ -5,6 +5,8 @@ import type { Mark } from '../nftables/types.ts';
 export interface LinkAddress {
   readonly device: string;
   readonly address: Address;
+  /** False: somebody else routes it to this machine, so neighbours need not be told. Absent: they are. */
+  readonly announce?: boolean;
 }
 
 export interface ObservedAddress extends LinkAddress {
@@ -52,7 +54,11 @@ export type Repair = string;
 /** The kernel's links, addresses, policy routes and sysctls. Calls are carried out one after the other. */
 export interface Links {
   observe(): Promise<LinksObserved>;
-  /** Adds, then removes. Adding what is there and removing what is not is success. The rest of the list goes on after a failure. */
+  /**
+   * Adds, then removes. Adding what is there and removing what is not is success. The rest of the list goes on after a
+   * failure. What was added is announced right behind it, without being waited for, and again half a second later: a client
+   * that asked before the address was there asks again only after 1 s, and one that knows an old place not for seconds.
+   */
   apply(change: LinkAddressChange): Promise<readonly LinkAddressFailure[]>;
   /** Tells the neighbours of these links where all their addresses are now. Returns what could not be announced. */
   announce(devices: readonly string[]): Promise<readonly string[]>;

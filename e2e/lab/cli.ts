@@ -115,10 +115,12 @@ async function list([name]: readonly string[]): Promise<void> {
   machines.disconnect();
 }
 
-function describe({ name, address, up, cut, processes }: HostStatus): string {
+function describe({ name, address, up, cut, processes, others }: HostStatus): string {
   const state = up ? (cut ? 'cut' : 'up') : 'down';
   const running = processes.map((each) => `${each.name} ${each.pid ?? `(ended: ${each.ended})`}`);
-  return [name.padEnd(12), address.split('/')[0]!.padEnd(12), state.padEnd(5), running.join(', ')].join(' ').trimEnd();
+  return [name.padEnd(12), address.split('/')[0]!.padEnd(12), state.padEnd(5), [...running, ...others].join(', ')]
+    .join(' ')
+    .trimEnd();
 }
 
 async function exec([name, host, ...rest]: readonly string[]): Promise<number> {

@@ -75,7 +75,8 @@ function onDisk(host: string, path: string): string {
 }
 
 function statusOf(hosts: Hosts, processes: Processes): HostStatus[] {
-  const wire = { name: WIRE, address: '', up: true, cut: false, pid: process.pid, processes: processes.status(WIRE) };
+  const state = { name: WIRE, address: '', up: true, cut: false, pid: process.pid };
+  const wire = { ...state, processes: processes.status(WIRE), others: [] };
   const others = hosts.all.map(({ spec, pid, cut }) => ({
     name: spec.name,
     address: spec.address,
@@ -83,6 +84,7 @@ function statusOf(hosts: Hosts, processes: Processes): HostStatus[] {
     cut,
     ...(pid === undefined ? {} : { pid }),
     processes: processes.status(spec.name),
+    others: processes.others(spec.name),
   }));
   return [wire, ...others];
 }

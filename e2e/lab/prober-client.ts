@@ -59,7 +59,7 @@ export async function startProber(machines: Pick<Machines, 'spawn'>, host = 'cli
     },
     close: async () => {
       command.closeInput();
-      await command.ended;
+      await command.ended.catch(() => undefined);
     },
   };
 }

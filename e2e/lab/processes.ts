@@ -79,6 +79,13 @@ export class Processes {
     }));
   }
 
+  /** Names of the programs on a host that are not ours, in order, each once. */
+  others(host: string): string[] {
+    const ours = new Set(this.#of(host).flatMap(pidsOf));
+    const theirs = this.#hosts.processes(host).filter((pid) => !ours.has(pid));
+    return [...new Set(theirs.map(programOf))].filter((name) => name !== '').sort();
+  }
+
   #of(host: string): Entry[] {
     return [...this.#entries.values()].filter((entry) => entry.spec.host === host);
   }
@@ -95,9 +102,8 @@ export class Processes {
   }
 
   #runningOn(host: string): string {
-    const names = new Set(this.#hosts.processes(host).map(programOf));
-    for (const { spec, child } of this.#of(host)) if (child) names.add(spec.name);
-    return [...names].sort().join(', ') || 'nothing';
+    const ours = this.#of(host).flatMap(({ spec, child }) => (child ? [spec.name] : []));
+    return [...ours, ...this.others(host)].join(', ') || 'nothing';
   }
 
   #spawn(entry: Entry): ChildProcess {

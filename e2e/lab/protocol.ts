@@ -58,6 +58,8 @@ export interface HostStatus {
   /** A process that is always there while the host is up, in the lab's own numbering: for nsenter. */
   readonly pid?: number;
   readonly processes: readonly ProcessStatus[];
+  /** Names of the programs that run there besides, such as haproxy under its lbagent; `kill` takes them too. */
+  readonly others: readonly string[];
 }
 
 /** Where text from a lab's log files comes from. */

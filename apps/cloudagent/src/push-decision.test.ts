@@ -11,7 +11,15 @@ const v = (epoch: number, generation: number): Version => ({ epoch, generation }
 
 function report(applied: Version, rejected?: MachineReport['rejected']): MachineReport {
   const capabilities = { agentVersion: '', haproxyVersion: '', keepalivedVersion: '', kernelVersion: '' };
-  const rest = { refused: [], ownedInstances: [], down: [], findings: [], driftRepaired: 0, haproxyReloads: 0 };
+  const rest = {
+    refused: [],
+    ownedInstances: [],
+    down: [],
+    unanswered: [],
+    findings: [],
+    driftRepaired: 0,
+    haproxyReloads: 0,
+  };
   const base = { applied, ...rest, capabilities, clock: '', applyMicros: 0, traceparent: '' };
   return rejected === undefined ? base : { ...base, rejected };
 }

@@ -24,6 +24,7 @@ const report = (more: Partial<MachineReport> = {}): MachineReport => ({
   haproxyReloads: 0,
   capabilities: { agentVersion: '', haproxyVersion: '', keepalivedVersion: '', kernelVersion: '' },
   down: [],
+  unanswered: [],
   findings: [],
   clock: '',
   applyMicros: 0,
@@ -72,6 +73,18 @@ describe('a load balancer that was never published', () => {
     });
     expect(judge(held(), machines, NOW + 1_899)).toMatchObject({ status: { state: 'PENDING' } });
     expect(judge(held(), machines, NOW + 1_900)).toMatchObject({ status: { state: 'SERVING' } });
+  });
+
+  it('whose backends are said to be ready waits until one has answered the owner, ten seconds and no longer', () => {
+    const wish = { ...service('front'), expectsAnswer: true as const };
+    const owner = machine('lb-1', { report: report({ ownedInstances: ['default'], unanswered: ['uid-front'] }) });
+    expect(judge(held({ wish }), [owner])).toMatchObject({
+      status: { state: 'PENDING', message: 'no backend has answered yet' },
+      recheckAt: NOW + 9_900,
+    });
+    expect(judge(held({ wish }), [owner], NOW + 9_900)).toMatchObject({ status: { state: 'SERVING' } });
+    expect(judge(held({ wish }), [machine('lb-1', { owner: true })])).toMatchObject({ status: { state: 'SERVING' } });
+    expect(judge(held(), [owner])).toMatchObject({ status: { state: 'SERVING' } });
   });
 
   it('does not wait for a machine that is not connected', () => {

@@ -67,7 +67,14 @@ export interface Judged {
 export const PATIENCE_MS = 2_000;
 
 /**
- * Serving: the owner and every other connected machine of the set applied the generation, or the owner did 2 s ago.
+ * How long an address waits for a backend that is said to be ready to answer; milliseconds. Nodes take a second to open
+ * a NodePort; one that nobody opens must not withhold the address for ever.
+ */
+export const ANSWER_PATIENCE_MS = 10_000;
+
+/**
+ * Serving: the owner and every other connected machine of the set applied the generation, or the owner did 2 s ago; and
+ * a backend has answered the owner, when one is said to be ready.
  * What was once published stays SERVING; trouble is then told by message. A wish that is not granted is REFUSED,
  * whatever is still served for it. PURE.
  */
@@ -112,6 +119,10 @@ function progressOf(held: HeldLoadBalancer, context: StatusContext): Progress {
   const since = owners.map((owner) => appliedAt(owner, held.generation)).filter((at) => at !== undefined);
   if (since.length === 0) return wait(`machine ${owners[0]!.name} has not applied generation ${held.generation} yet`);
   const late = machines.filter((machine) => machine.connected && !serves(machine, held));
+  const answerBy = Math.min(...since) + ANSWER_PATIENCE_MS;
+  if (held.wish.expectsAnswer && now < answerBy && !owners.some((owner) => answers(owner, held))) {
+    return wait('no backend has answered yet', answerBy);
+  }
   const until = Math.min(...since) + PATIENCE_MS;
   if (late.length === 0 || now >= until) return { kind: 'serving' };
   return wait(`waiting for ${late.map(({ name }) => `machine ${name}`).join(', ')}`, until);
@@ -146,6 +157,10 @@ function isOwner({ connected, report }: MachineView, { vrrpInstance }: StatusCon
 
 function serves(machine: MachineView, held: HeldLoadBalancer): boolean {
   return appliedAt(machine, held.generation) !== undefined && refusalBy(machine, held) === undefined;
+}
+
+function answers({ report }: MachineView, { wish }: HeldLoadBalancer): boolean {
+  return report?.unanswered.includes(wish.id) === false;
 }
 
 /** Only what a machine says of this generation counts: an older refusal was about an older wish. */

@@ -45,8 +45,9 @@ export function advance(view: View, step: Step): void {
       view.links = { ...view.links, addresses: view.links.addresses.filter((each) => !isAt(each, step.address)) };
       return;
     case 'add-server': {
-      const { name, id, address, port } = step.server;
-      serversOf(view, step.backend).set(name, { name, id, address, port, ...FRESH });
+      const { name, id, address, port, check } = step.server;
+      const up = check.kind !== 'http';
+      serversOf(view, step.backend).set(name, { name, id, address, port, ...FRESH, up });
       return;
     }
     case 'use-node-check': {
@@ -55,7 +56,7 @@ export function advance(view: View, step: Step): void {
       return;
     }
     case 'resume-server':
-      change(view, step, { maintenance: false, secondsInState: 0 });
+      change(view, step, { maintenance: false, up: !step.mustProve, secondsInState: 0 });
       return;
     case 'drain-server':
     case 'free-node-check':

@@ -1,4 +1,4 @@
-import { pause } from '@fairlead/control-loop';
+import { pause, systemClock } from '@fairlead/control-loop';
 import type { Address, LoadBalancer } from '@fairlead/model';
 import { connect } from 'node:net';
 import type { Wanted, WantedService } from './wanted.ts';
@@ -21,22 +21,21 @@ export function followAnswers(onAnswer: (unanswered: readonly string[]) => void,
   let known: ReadonlySet<string> | undefined;
   const asking = new Map<string, AbortController>();
   const unanswered = (): readonly string[] => [...asking.keys()].sort();
-  let services: readonly WantedService[] = [];
+  let services: ReadonlyMap<string, WantedService> = new Map();
 
   async function askFor(id: string, signal: AbortSignal): Promise<void> {
     const answered = new Set<string>();
-    for (let attempt = 0; !signal.aborted; attempt += 1) {
-      const open = services.filter((service) => service.loadBalancerId === id && !answered.has(service.key));
-      if (open.length === 0) break;
-      await Promise.all(
-        open.map(async ({ key, servers }) => {
-          const server = servers[attempt % servers.length];
-          if (server && (await ask(server.address, server.port))) answered.add(key);
-        }),
+    for (let round = 0; !signal.aborted; round += 1) {
+      const open = [...services.values()].filter(
+        ({ loadBalancerId, key }) => loadBalancerId === id && !answered.has(key),
       );
-      const allAsked = Math.max(...open.map(({ servers }) => servers.length), 1);
-      if (answered.size < open.length && (attempt + 1) % allAsked === 0)
-        await pause(AGAIN_MS, signal).catch(() => undefined);
+      if (open.length === 0) break;
+      for (const { key, servers } of open) {
+        const server = servers[round % servers.length];
+        if (server && (await ask(server.address, server.port))) answered.add(key);
+      }
+      // One backend after the other without a wait; then all of them again.
+      if ((round + 1) % Math.max(1, open[0]!.servers.length) === 0) await pause(systemClock, AGAIN_MS, signal);
     }
     if (signal.aborted) return;
     asking.delete(id);
@@ -45,7 +44,7 @@ export function followAnswers(onAnswer: (unanswered: readonly string[]) => void,
 
   return {
     follow(wanted, loadBalancers) {
-      services = [...wanted.services.values()];
+      ({ services } = wanted);
       const now = new Set<string>();
       for (const { id, expectsAnswer } of loadBalancers) {
         now.add(id);

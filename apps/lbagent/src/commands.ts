@@ -20,7 +20,7 @@ export function commandsOf(step: Step, mapFile: string): readonly Command[] {
     case 'add-server':
       return addServer(step.backend, step.server);
     case 'resume-server':
-      return resumeServer(step.backend, step.server);
+      return resumeServer(step.backend, step.server, step.mustProve);
     case 'add-service':
       return addService(mapFile, step.key, step.backend);
     case 'move-service':

@@ -1,4 +1,10 @@
-import { nodeCheckBackendName, type ObservedBackend, parseSlotName, type WorkerState } from '@fairlead/haproxy';
+import {
+  nodeCheckBackendName,
+  type ObservedBackend,
+  type ObservedServer,
+  parseSlotName,
+  type WorkerState,
+} from '@fairlead/haproxy';
 import type { AssignedService, Assignment } from './assign.ts';
 import { type Halves, inOrder, type Step } from './step.ts';
 import { nodeCheckKey, type Wanted } from './wanted.ts';
@@ -10,14 +16,20 @@ export interface ServersInput {
   readonly drainSeconds: number;
 }
 
+export interface ServersPlan extends Halves {
+  /** Services that keep a server until one that stays is alive. */
+  readonly postponed: number;
+}
+
 /**
- * Servers to add, to let in again, to drain and to delete. One that is no longer wanted drains for `drainSeconds`; with
- * the whole service gone its connections end at once.
+ * Servers to add, to let in again, to drain and to delete. One that is no longer wanted drains for `drainSeconds`, but
+ * not before one that stays is alive; with the whole service gone its connections end at once.
  */
-export function planServers({ wanted, assignment, worker, drainSeconds }: ServersInput): Halves {
+export function planServers({ wanted, assignment, worker, drainSeconds }: ServersInput): ServersPlan {
   const add: Step[] = [];
   const remove: Step[] = [];
   const serviceIn = new Map<string, AssignedService>();
+  let postponed = 0;
   for (const [key, service] of inOrder(assignment.services)) {
     serviceIn.set(service.backend, service);
     const running = worker.backends.get(service.backend);
@@ -25,7 +37,8 @@ export function planServers({ wanted, assignment, worker, drainSeconds }: Server
       const found = running?.servers.get(server.name);
       const at = { key, backend: service.backend, server: server.name };
       if (!found) add.push({ kind: 'add-server', key, backend: service.backend, server });
-      if (found?.maintenance === true && !draining) add.push({ kind: 'resume-server', ...at });
+      const mustProve = server.check.kind === 'http';
+      if (found?.maintenance === true && !draining) add.push({ kind: 'resume-server', mustProve, ...at });
       if (found?.maintenance !== true && draining) remove.push({ kind: 'drain-server', ...at });
     }
   }
@@ -39,17 +52,22 @@ export function planServers({ wanted, assignment, worker, drainSeconds }: Server
     if (routed !== undefined && unplaced.has(routed)) continue;
     const kept = new Set(service?.servers.map((server) => server.name) ?? []);
     const gone = routed !== undefined && !wanted.services.has(routed);
-    remove.push(
-      ...removeServers(backend, {
-        backend: name,
-        key: service?.wanted.key ?? routed ?? name,
-        kept,
-        gone,
-        drainSeconds,
-      }),
-    );
+    const key = service?.wanted.key ?? routed ?? name;
+    const leaving = removeServers(backend, { backend: name, key, kept, gone, drainSeconds });
+    if (leaving.length > 0 && service && waitsForAnother(service, backend)) postponed += 1;
+    else remove.push(...leaving);
   }
-  return { add, remove };
+  return { add, remove, postponed };
+}
+
+/** True while servers stay but none of them is alive: then those that leave may be all that answers. */
+function waitsForAnother(service: AssignedService, running: ObservedBackend): boolean {
+  const staying = service.servers.filter(({ draining }) => !draining);
+  return staying.length > 0 && !staying.some(({ name }) => isAlive(running.servers.get(name)));
+}
+
+function isAlive(server: ObservedServer | undefined): boolean {
+  return server !== undefined && server.up && !server.maintenance;
 }
 
 /** Node checks that nobody needs. What still tracks one is on its way out, in maintenance. */

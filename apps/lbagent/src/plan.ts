@@ -13,6 +13,8 @@ export interface Plan {
   /** `now`: something wanted has no place until haproxy is reloaded. `soon`: the stock runs low. */
   readonly fold: 'now' | 'soon' | 'no';
   readonly assignment: Assignment;
+  /** Services that wait for a new server to come alive before an old one leaves: look again soon. */
+  readonly postponed: number;
 }
 
 /** What is really there. */
@@ -53,7 +55,8 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
     ...addresses.remove,
   ];
   const low = [...assignment.freeSlots.values()].some((count) => count < options.lowSlots);
-  return { steps, fold: assignment.unplaced.length > 0 ? 'now' : low ? 'soon' : 'no', assignment };
+  const fold = assignment.unplaced.length > 0 ? 'now' : low ? 'soon' : 'no';
+  return { steps, fold, assignment, postponed: servers.postponed };
 }
 
 function planAddresses(wanted: Wanted, observed: Observed, { owned }: PlanOptions): Halves {

@@ -1,8 +1,9 @@
 import { backOff } from '@fairlead/control-loop';
 import { formatVersion } from './state.ts';
-import type { AddressFamily } from '@fairlead/model';
+import type { AddressFamily, LoadBalancer } from '@fairlead/model';
 import type { Logger } from '@fairlead/telemetry';
 import type { View } from './advance.ts';
+import { followAnswers } from './answers.ts';
 import { driftOf, type Settled, settledBy } from './drift.ts';
 import type { NodeCheckChoice } from './node-check-choice.ts';
 import { pass, type PassParts, type Reached } from './pass.ts';
@@ -47,6 +48,8 @@ export interface Reconciler {
 const QUIET_MS = 2_000;
 /** How often servers that wait for their last connection are looked at. */
 const PENDING_MS = 1_000;
+/** The same for servers that wait for another one to come alive. */
+const POSTPONED_MS = 100;
 const RETRY = { firstMs: 100, maxMs: 5_000, jitter: 0.2 };
 
 export function startReconciler(parts: ReconcileParts): Reconciler {
@@ -75,6 +78,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       trigger();
     }, ms);
   };
+  const answers = followAnswers((unanswered) => board.update({ unanswered }));
   const wanted = remember((state: Held, choices: typeof nodeChecks) =>
     wantedOf(state.state, { families: parts.families, nodeChecks: choices }),
   );
@@ -95,7 +99,8 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     view = reached.view;
     tell(input, reached, answered);
     parts.onPass?.({ seconds: (performance.now() - startedAt) / 1000, reached });
-    if (reached.plan.fold === 'soon') lookSoon(QUIET_MS);
+    if (reached.plan.postponed > 0) lookSoon(POSTPONED_MS);
+    else if (reached.plan.fold === 'soon') lookSoon(QUIET_MS);
     else if (reached.applied.pending > 0 || reached.applied.failed.size > 0) lookSoon(PENDING_MS);
     else lookSoon(parts.lookEveryMs);
   }
@@ -117,6 +122,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       driftRepaired: driftRepaired + drift,
       haproxyReloads: haproxyReloads + (reached.reloaded ? 1 : 0),
       down: downBackends(reached.plan.assignment, reached.view.worker),
+      unanswered: answers.follow(input.wanted, loadBalancersOf(input.held)),
     };
     const micros = answered && Math.round((performance.now() - answered.arrivedAt) * 1000);
     board.update(
@@ -175,10 +181,15 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     async stop() {
       stopping.abort();
       clearTimeout(timer);
+      answers.stop();
       wake();
       await running;
     },
   };
+}
+
+function* loadBalancersOf({ state }: Held): Generator<LoadBalancer> {
+  for (const { loadBalancer } of state.loadBalancers.values()) yield loadBalancer;
 }
 
 /** Remembers the last answer, for the same two arguments. */

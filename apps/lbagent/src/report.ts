@@ -11,6 +11,8 @@ export interface Status {
   readonly haproxyReloads: number;
   readonly capabilities: Capabilities;
   readonly down: readonly DownBackend[];
+  /** Load balancers whose backends have not answered yet, by id. */
+  readonly unanswered: readonly string[];
   readonly findings: readonly string[];
   readonly applyMicros: number;
   readonly traceparent: string;
@@ -18,20 +20,12 @@ export interface Status {
 
 /** The report of a status at `now` (milliseconds since 1970). */
 export function reportOf(status: Status, now: number): MachineReport {
-  const { applied, owned, driftRepaired, haproxyReloads, capabilities, down, findings, applyMicros, traceparent } =
-    status;
+  const { refused, owned, ...same } = status;
   return {
-    applied,
-    refused: [...status.refused].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, refusal]) => ({ id, ...refusal })),
+    ...same,
+    refused: [...refused].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, refusal]) => ({ id, ...refusal })),
     ownedInstances: owned,
-    driftRepaired,
-    haproxyReloads,
-    capabilities,
-    down,
-    findings,
     clock: new Date(now).toISOString(),
-    applyMicros,
-    traceparent,
   };
 }
 

@@ -21,6 +21,7 @@ export function createStatusBoard(capabilities: Capabilities): StatusBoard {
     haproxyReloads: 0,
     capabilities,
     down: [],
+    unanswered: [],
     findings: [],
     applyMicros: 0,
     traceparent: '',

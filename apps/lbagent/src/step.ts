@@ -8,7 +8,8 @@ export type Step =
   | { readonly kind: 'add-address'; readonly address: LinkAddress }
   | { readonly kind: 'use-node-check'; readonly backend: string; readonly server: string; readonly check: NodeCheck }
   | { readonly kind: 'add-server'; readonly key: string; readonly backend: string; readonly server: Server }
-  | ({ readonly kind: 'resume-server' } & ServerAt)
+  /** `mustProve`: it gets connections only once its own check has passed. */
+  | ({ readonly kind: 'resume-server'; readonly mustProve: boolean } & ServerAt)
   | { readonly kind: 'add-service'; readonly key: string; readonly backend: string }
   | { readonly kind: 'move-service'; readonly key: string; readonly backend: string }
   | { readonly kind: 'catch'; readonly key: string; readonly caught: CaughtPort }

@@ -12,13 +12,21 @@ export interface Command {
 
 const SILENT = /^$/;
 
-/** Makes a server, alive until a check says otherwise, and lets connections in. */
+/**
+ * Makes a server and lets connections in: at once, alive until a check says otherwise; with an HTTP check only when that
+ * has passed, because who is asked that way may be listening without being ready.
+ */
 export function addServer(backend: string, server: Server): readonly Command[] {
   const name = `${backend}/${server.name}`;
   const add = { text: `add server ${name} ${serverParameters(server)}`, success: /^New server registered\.$/ };
-  const enable = { text: `enable server ${name}`, success: SILENT };
   const checked = server.check.kind === 'tcp' || server.check.kind === 'http';
-  return checked ? [add, { text: `enable health ${name}`, success: SILENT }, enable] : [add, enable];
+  const health = checked ? [{ text: `enable health ${name}`, success: SILENT }] : [];
+  return [add, ...health, ...letIn(name, server.check.kind === 'http')];
+}
+
+function letIn(name: string, mustProve: boolean): readonly Command[] {
+  const enable = { text: `enable server ${name}`, success: SILENT };
+  return mustProve ? [{ text: `set server ${name} health down`, success: SILENT }, enable] : [enable];
 }
 
 /** No new connections; those it has go on. */
@@ -26,8 +34,9 @@ export function drainServer(backend: string, server: string): readonly Command[]
   return [{ text: `disable server ${backend}/${server}`, success: SILENT }];
 }
 
-export function resumeServer(backend: string, server: string): readonly Command[] {
-  return [{ text: `enable server ${backend}/${server}`, success: SILENT }];
+/** Lets connections in again; `mustProve`: when its own check has passed. */
+export function resumeServer(backend: string, server: string, mustProve: boolean): readonly Command[] {
+  return letIn(`${backend}/${server}`, mustProve);
 }
 
 /** Takes a drained server away once nobody is connected to it; `force` ends the connections it still has. */

@@ -17,6 +17,8 @@ export interface LoadBalancer {
   readonly ports: readonly Port[];
   readonly labels: Labels;
   readonly namespaceLabels: Labels;
+  /** Some backend is known to be ready, so the address is published only once one of them has answered. */
+  readonly expectsAnswer?: true;
 }
 
 export type Labels = Readonly<Record<string, string>>;

@@ -109,6 +109,8 @@ export interface MachineReport {
   readonly haproxyReloads: number;
   readonly capabilities: Capabilities;
   readonly down: readonly DownBackend[];
+  /** Ids of load balancers none of whose backends has answered this machine since they came. */
+  readonly unanswered: readonly string[];
   readonly findings: readonly string[];
   /** RFC 3339. */
   readonly clock: string;

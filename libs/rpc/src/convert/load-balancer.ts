@@ -20,6 +20,7 @@ export function loadBalancerToProto(lb: LoadBalancer): pb.LoadBalancer.$Properti
     ports: lb.ports.map(portToProto),
     labels: inKeyOrder(labels),
     namespaceLabels: inKeyOrder(namespaceLabels),
+    expectsAnswer: lb.expectsAnswer ?? false,
   };
 }
 
@@ -47,6 +48,7 @@ export function loadBalancerFromProto(proto: pb.LoadBalancer, path = 'load_balan
     ports,
     labels: read.readLabels(proto.labels, `${path}.labels`),
     namespaceLabels: read.readLabels(proto.namespaceLabels, `${path}.namespace_labels`),
+    ...(proto.expectsAnswer ? { expectsAnswer: true } : {}),
   };
 }
 

@@ -26,6 +26,7 @@ export function reportFromProto(proto: pb.SyncResponse): MachineReport {
     haproxyReloads: read.readCount(proto.haproxyReloads, 'haproxy_reloads'),
     capabilities: capabilitiesFromProto(proto.capabilities),
     down: proto.down.map((down, index) => downFromProto(down, `down[${index}]`)),
+    unanswered: proto.unanswered.map((id, index) => read.readId(id, `unanswered[${index}]`)),
     findings: proto.findings.map(read.readProse),
     clock: readClock(proto.clock),
     applyMicros: read.readCount(proto.applyMicros, 'apply_micros'),

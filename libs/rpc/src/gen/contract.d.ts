@@ -969,6 +969,9 @@ export namespace fairlead {
             /** Labels of its namespace, for pools with a namespaceSelector. */
             namespaceLabels: { [k: string]: string };
 
+            /** True: some backend is known to be ready, so the address is published only once one of them has answered. */
+            expectsAnswer: boolean;
+
             /**
              * Encodes the specified LoadBalancer message. Does not implicitly {@link fairlead.v1.LoadBalancer.verify|verify} messages.
              * @param message LoadBalancer message or plain object to encode
@@ -1022,6 +1025,9 @@ export namespace fairlead {
 
                 /** Labels of its namespace, for pools with a namespaceSelector. */
                 namespaceLabels?: ({ [k: string]: string }|null|undefined);
+
+                /** True: some backend is known to be ready, so the address is published only once one of them has answered. */
+                expectsAnswer?: (boolean|null|undefined);
             }
         }
 
@@ -3290,6 +3296,9 @@ export namespace fairlead {
             /** SyncResponse traceparent. */
             traceparent: string;
 
+            /** Ids of load balancers that are applied but none of whose backends has answered this machine since they came. */
+            unanswered: string[];
+
             /**
              * Encodes the specified SyncResponse message. Does not implicitly {@link fairlead.v1.SyncResponse.verify|verify} messages.
              * @param message SyncResponse message or plain object to encode
@@ -3352,6 +3361,9 @@ export namespace fairlead {
 
                 /** SyncResponse traceparent */
                 traceparent?: (string|null|undefined);
+
+                /** Ids of load balancers that are applied but none of whose backends has answered this machine since they came. */
+                unanswered?: (readonly string[]|null|undefined);
             }
         }
 

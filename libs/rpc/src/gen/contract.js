@@ -1728,6 +1728,7 @@ export const fairlead = $root.fairlead = (() => {
             LoadBalancer.prototype.ports = $util.emptyArray;
             LoadBalancer.prototype.labels = $util.emptyObject;
             LoadBalancer.prototype.namespaceLabels = $util.emptyObject;
+            LoadBalancer.prototype.expectsAnswer = false;
 
             LoadBalancer.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1760,6 +1761,8 @@ export const fairlead = $root.fairlead = (() => {
                 if (message.namespaceLabels != null && $Object.hasOwnProperty.call(message, "namespaceLabels"))
                     for (let keys = $Object.keys(message.namespaceLabels), i = 0; i < keys.length; ++i)
                         writer.uint32(82).fork().uint32(10).string(keys[i]).uint32(18).string(message.namespaceLabels[keys[i]]).ldelim();
+                if (message.expectsAnswer != null && $Object.hasOwnProperty.call(message, "expectsAnswer") && message.expectsAnswer !== false)
+                    writer.uint32(88).bool(message.expectsAnswer);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1938,6 +1941,15 @@ export const fairlead = $root.fairlead = (() => {
                             if (key === "__proto__")
                                 $util.makeProp(message.namespaceLabels, key);
                             message.namespaceLabels[key] = value;
+                            continue;
+                        }
+                    case 11: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.expectsAnswer = value;
+                            else
+                                delete message.expectsAnswer;
                             continue;
                         }
                     }
@@ -6314,6 +6326,7 @@ export const fairlead = $root.fairlead = (() => {
                 this.ownedInstances = [];
                 this.down = [];
                 this.findings = [];
+                this.unanswered = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -6332,6 +6345,7 @@ export const fairlead = $root.fairlead = (() => {
             SyncResponse.prototype.clock = "";
             SyncResponse.prototype.applyMicros = 0;
             SyncResponse.prototype.traceparent = "";
+            SyncResponse.prototype.unanswered = $util.emptyArray;
 
             SyncResponse.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -6368,6 +6382,9 @@ export const fairlead = $root.fairlead = (() => {
                     writer.uint32(88).uint64(message.applyMicros);
                 if (message.traceparent != null && $Object.hasOwnProperty.call(message, "traceparent") && message.traceparent !== "")
                     writer.uint32(98).string(message.traceparent);
+                if (message.unanswered != null && message.unanswered.length)
+                    for (let i = 0; i < message.unanswered.length; ++i)
+                        writer.uint32(106).string(message.unanswered[i]);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -6497,6 +6514,14 @@ export const fairlead = $root.fairlead = (() => {
                                 message.traceparent = value;
                             else
                                 delete message.traceparent;
+                            continue;
+                        }
+                    case 13: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.unanswered && message.unanswered.length))
+                                message.unanswered = [];
+                            message.unanswered.push(reader.stringVerify());
                             continue;
                         }
                     }

@@ -90,6 +90,7 @@ export const loadBalancer: fc.Arbitrary<LoadBalancer> = fc.record(
     ports: fc.uniqueArray(port, { maxLength: 3, selector: ({ port }) => port }),
     labels,
     namespaceLabels: labels,
+    expectsAnswer: fc.constant(true as const),
   },
   {
     requiredKeys: [
@@ -217,6 +218,7 @@ export const machineReport: fc.Arbitrary<MachineReport> = fc.record(
       kernelVersion: prose,
     }),
     down: fc.array(fc.record({ loadBalancerId: id, port: portNumber, backend: name }), { maxLength: 3 }),
+    unanswered: fc.array(id, { maxLength: 3 }),
     findings: fc.array(prose, { maxLength: 3 }),
     clock: fc
       .date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-01-01') })
@@ -233,6 +235,7 @@ export const machineReport: fc.Arbitrary<MachineReport> = fc.record(
       'haproxyReloads',
       'capabilities',
       'down',
+      'unanswered',
       'findings',
       'clock',
       'applyMicros',

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ensureKubernetes } from '../e2e/lab/kubernetes/binaries.ts';
-import { ensureParts } from '../e2e/lab/parts.ts';
-import { buildApps } from './build.ts';
+import { ensureKubernetes } from './lab/kubernetes/binaries.ts';
+import { ensureParts } from './lab/parts.ts';
+import { buildApps } from '../tools/build.ts';
 
 /**
  * `npm test [-- PROJECT … [FILE …]]`: every test, on real parts. Provides what they need first (haproxy, keepalived, nftables,

@@ -1,0 +1,85 @@
+import { address, type LoadBalancer } from '@fairlead/model';
+import { expect, it, vi } from 'vitest';
+import { type Answers, type Ask, followAnswers } from './answers.ts';
+import type { Wanted, WantedService } from './wanted.ts';
+
+function lb(id: string, more: Partial<LoadBalancer> = {}): LoadBalancer {
+  return {
+    id,
+    cluster: 'prod',
+    namespace: 'shop',
+    name: id,
+    wantedAddresses: [],
+    families: ['ipv4'],
+    ports: [],
+    labels: {},
+    namespaceLabels: {},
+    expectsAnswer: true,
+    ...more,
+  };
+}
+
+function wanted(...services: { id: string; port: number; backends: number[] }[]): Wanted {
+  const all = services.map(({ id, port, backends }): WantedService => {
+    const servers = backends.map((backend, index) => ({
+      id: index + 1,
+      label: `node-${index}`,
+      address: address('10.0.0.9'),
+      port: backend,
+      check: { kind: 'none' as const },
+      draining: false,
+    }));
+    const vip = address('10.0.0.1');
+    return { key: `${vip}|${port}`, loadBalancerId: id, owner: id, vip, port, profile: { kind: 'plain' }, servers };
+  });
+  return {
+    services: new Map(all.map((each) => [each.key, each])),
+    nodeChecks: new Map(),
+    vips: [],
+    refused: new Map(),
+  };
+}
+
+function follow(answering: Set<number>): { answers: Answers; told: string[][]; asked: number[] } {
+  const told: string[][] = [];
+  const asked: number[] = [];
+  const ask: Ask = (_, port) => {
+    asked.push(port);
+    return Promise.resolve(answering.has(port));
+  };
+  const answers = followAnswers((unanswered) => told.push([...unanswered]), ask);
+  answers.follow(wanted(), []);
+  return { answers, told, asked };
+}
+
+it('a new load balancer is unanswered until one backend of each of its ports has answered', async () => {
+  const answering = new Set([30001]);
+  const { answers, told, asked } = follow(answering);
+  const both = wanted({ id: 'a', port: 80, backends: [30001] }, { id: 'a', port: 443, backends: [30002, 30003] });
+  expect(answers.follow(both, [lb('a')])).toEqual(['a']);
+  await vi.waitFor(() => expect(asked.filter((port) => port === 30003).length).toBeGreaterThan(1));
+  expect(told).toEqual([]);
+  answering.add(30003);
+  await vi.waitFor(() => expect(told).toEqual([[]]));
+  expect(answers.follow(both, [lb('a')])).toEqual([]);
+  answers.stop();
+});
+
+it('nobody is asked for one that expects no answer, or that was served before', async () => {
+  const { answers, asked } = follow(new Set());
+  const one = wanted({ id: 'a', port: 80, backends: [30001] });
+  const { expectsAnswer: _, ...silent } = lb('a');
+  expect(answers.follow(one, [silent])).toEqual([]);
+  expect(answers.follow(one, [lb('a')])).toEqual([]);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(asked).toEqual([]);
+});
+
+it('one that is removed is no longer asked for', async () => {
+  const { answers, asked } = follow(new Set());
+  expect(answers.follow(wanted({ id: 'a', port: 80, backends: [30001] }), [lb('a')])).toEqual(['a']);
+  expect(answers.follow(wanted(), [])).toEqual([]);
+  const before = asked.length;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(asked.length).toBeLessThanOrEqual(before + 1);
+});

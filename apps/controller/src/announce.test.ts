@@ -42,6 +42,7 @@ it.each<[string, ServiceParts, Partial<Ensured> & { nodes?: NodeObject[] }, stri
     ['Normal UpdatedLoadBalancer'],
   ],
   ['policy Local', LOCAL, {}, ['Normal EnsuringLoadBalancer', 'Normal ClientAddressHidden']],
+  ['pods that became ready, with policy Cluster', PUBLISHED, { before: { ...wish({}), expectsAnswer: true } }, []],
   ['pods that moved', { ...LOCAL, ...PUBLISHED }, { before: wish(LOCAL, ['a']) }, []],
   ['no node at all', {}, { nodes: [] }, ['Normal EnsuringLoadBalancer', 'Warning UnAvailableLoadBalancer']],
   [

@@ -121,9 +121,9 @@ function isLocal(wanted: LoadBalancer): boolean {
   return wanted.ports.some((port) => port.target.kind === 'node-port' && port.target.nodes !== 'all');
 }
 
-/** Everything but the nodes: pods that move are no news. */
+/** Everything but where pods are ready: pods that come, go and move are no news. */
 function settings(wanted: LoadBalancer): string {
   const withoutNodes = (port: Port): unknown =>
     port.target.kind === 'node-port' && port.target.nodes !== 'all' ? { ...port, target: port.target.nodePort } : port;
-  return JSON.stringify({ ...wanted, ports: wanted.ports.map(withoutNodes) });
+  return JSON.stringify({ ...wanted, ports: wanted.ports.map(withoutNodes), expectsAnswer: '' });
 }

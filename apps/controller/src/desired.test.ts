@@ -59,6 +59,11 @@ it('names no node for policy Local when no pod is ready, rather than all of them
   expect(wish).toMatchObject({ loadBalancer: { ports: [{ target: { nodes: [] } }] } });
 });
 
+it('expects an answer once a pod is ready, whatever the policy', () => {
+  expect(ask({}, { readyNodes: ['a'] })).toMatchObject({ loadBalancer: { expectsAnswer: true } });
+  expect(ask()).not.toMatchObject({ loadBalancer: { expectsAnswer: true } });
+});
+
 it('takes an address asked for by field, by annotation, or by both alike', () => {
   const wanted = { loadBalancer: { wantedAddresses: ['192.168.0.157'] } };
   const annotations = { 'fairlead.dev/ip': ' 192.168.0.157 ' };

@@ -1,4 +1,4 @@
-import type { MachineState } from '@fairlead/model';
+import type { MachineConfig, MachineState } from '@fairlead/model';
 import { familyOf } from '@fairlead/model';
 import { prepareKeepalived, writeBatches, writeKeepalivedConfig, writeTrackFile } from './keepalived/files.ts';
 import { keepalivedProblems, renderKeepalived, type ScriptMode } from './keepalived/render.ts';
@@ -23,8 +23,11 @@ export interface Ownership {
   prepare(): Promise<void>;
   /** What this machine would do as owner: call it before the addresses are looked at. */
   prepareTakeover(state: MachineState, wanted: Wanted, links: LinksObserved): Promise<void>;
-  /** Configuration in place and keepalived running with it. Returns what a person should know; empty: all is well. */
-  ensure(state: MachineState): Promise<readonly string[]>;
+  /**
+   * Configuration in place and keepalived running with it; looks at the file only when `look` is set or the machine's
+   * config is another. Returns what a person should know; empty: all is well.
+   */
+  ensure(state: MachineState, look: boolean): Promise<readonly string[]>;
   /** Whether this machine is fit to own addresses; keepalived hands them over within tens of milliseconds when not. */
   setFit(fit: boolean): Promise<void>;
 }
@@ -33,6 +36,17 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
   const { paths, programs, healthPort, scripts } = settings;
   let batches = '';
   let fit: boolean | undefined;
+  let ensured: { readonly config: MachineConfig; readonly findings: readonly string[] } | undefined;
+  const ensureRunning = async (config: MachineConfig): Promise<readonly string[]> => {
+    if (config.vrrpInstances.length === 0) return [];
+    const problems = keepalivedProblems({ config, paths, scripts });
+    if (problems.length > 0) return problems.map((problem) => `keepalived: ${problem}`);
+    const content = renderKeepalived({ config, paths, scripts });
+    const outcome = await writeKeepalivedConfig({ paths, keepalived: settings.keepalived, content });
+    if (keepalived.status().kind === 'stopped') await keepalived.start();
+    else if (outcome.kind === 'changed' && keepalived.status().kind === 'running') await keepalived.reload();
+    return outcome.kind === 'refused' ? [outcome.message] : [];
+  };
   return {
     prepare: () => prepareKeepalived({ paths, programs, healthPort }),
     async prepareTakeover(state, wanted, links) {
@@ -42,15 +56,10 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
       await writeBatches(paths, instances);
       batches = key;
     },
-    async ensure({ config }) {
-      if (config.vrrpInstances.length === 0) return [];
-      const problems = keepalivedProblems({ config, paths, scripts });
-      if (problems.length > 0) return problems.map((problem) => `keepalived: ${problem}`);
-      const content = renderKeepalived({ config, paths, scripts });
-      const outcome = await writeKeepalivedConfig({ paths, keepalived: settings.keepalived, content });
-      if (keepalived.status().kind === 'stopped') await keepalived.start();
-      else if (outcome.kind === 'changed' && keepalived.status().kind === 'running') await keepalived.reload();
-      return outcome.kind === 'refused' ? [outcome.message] : [];
+    async ensure({ config }, look) {
+      if (!look && ensured?.config === config) return ensured.findings;
+      ensured = { config, findings: await ensureRunning(config) };
+      return ensured.findings;
     },
     async setFit(next) {
       if (fit === next) return;

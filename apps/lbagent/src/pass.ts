@@ -51,7 +51,8 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   const looked = input.look || !input.view;
   const repairs = looked ? await parts.kernel.ensure(held.state.config) : [];
   const view = looked || !input.view ? await observe(parts.plane) : input.view;
-  await parts.ownership.prepareTakeover(held.state, wanted, view.links);
+  // The files for whoever becomes owner are needed when the report says so, not before the change itself.
+  const takeover = parts.ownership.prepareTakeover(held.state, wanted, view.links);
   const owned = ownedInstances(held.state.config, view.links);
   const options = { ...parts.options, owned: new Set(owned) };
   const planned = plan(wanted, view, options);
@@ -60,7 +61,8 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   const wantsFold = planned.fold === 'now' || (planned.fold === 'soon' && input.foldWhenLow);
   const last = wantsFold ? await foldAndFinish(first, { wanted, options }, parts) : first;
   if (planned.steps.length > 0) parts.haproxy.rewrite();
-  const findings = [...last.trouble, ...(await parts.ownership.ensure(held.state))];
+  await takeover;
+  const findings = [...last.trouble, ...(await parts.ownership.ensure(held.state, looked))];
   return { ...last, owned, repairs, findings };
 }
 

@@ -75,7 +75,10 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
   const keeper = await TruthKeeper.load({
     store,
     codec: { toText: resourceToText, fromText: resourceFromText },
-    onCommit: (milliseconds) => commits.observe(milliseconds / 1_000),
+    onCommit: (outcome) => {
+      if ('milliseconds' in outcome) commits.observe(outcome.milliseconds / 1_000);
+      health.report('store', 'error' in outcome ? cannotStore(outcome.error, config.stateDir) : undefined);
+    },
     ...(failpoints.afterCommit && { afterCommit: failpoints.afterCommit }),
   });
   const onError = (error: unknown) =>
@@ -133,6 +136,11 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
   shutdown.step('readiness', () => readiness.report('cloudagent', 'the cloudagent is stopping'));
   log.info({ site: siteName, ...ports, epoch: keeper.truth.counters.epoch }, 'started');
   return ports;
+}
+
+function cannotStore(error: unknown, stateDir: string): string {
+  const why = error instanceof Error ? error.message : String(error);
+  return `nothing can be stored in ${stateDir} (${why}): make room there; what is served goes on`;
 }
 
 type Context = Pick<CloudagentSettings, 'config' | 'log' | 'shutdown'> & { readonly now: () => number };

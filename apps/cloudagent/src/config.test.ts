@@ -28,10 +28,27 @@ describe('the command line', () => {
   });
 
   it('tells everything that is wrong at once', () => {
-    const problems = problemsOf([
-      ...['--site-name', 'No Name', '--listen', 'nowhere', '--admin-socket', 'relative', '--log-level', 'loud'],
-      ...['--leaf-lifetime', '3 days', '--state-dir', '/x', '--identity-dir', '/x', '--control-address', 'ca:1'],
-    ]);
+    const identity = [
+      '--site-name',
+      'No Name',
+      '--state-dir',
+      '/x',
+      '--identity-dir',
+      '/x',
+      '--leaf-lifetime',
+      '3 days',
+    ];
+    const places = [
+      '--listen',
+      'nowhere',
+      '--admin-socket',
+      'relative',
+      '--control-address',
+      'ca:1',
+      '--log-level',
+      'loud',
+    ];
+    const problems = problemsOf([...identity, ...places]);
     for (const flag of ['--site-name', '--listen', '--admin-socket', '--log-level', '--leaf-lifetime', '--state-dir']) {
       expect(problems).toContain(flag);
     }

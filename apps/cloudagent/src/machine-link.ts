@@ -1,7 +1,7 @@
 import { superviseLoop } from '@fairlead/control-loop';
 import { compareVersions, type MachineReport, type MachineState, type Version } from '@fairlead/model';
 import { deltaToProto, fullStateToProto, pb, reportFromProto } from '@fairlead/rpc';
-import { formatTraceparent, type Logger, type Trace } from '@fairlead/telemetry';
+import { formatTraceparent, type Logger, type Trace, withTrace } from '@fairlead/telemetry';
 import { Outgoing } from './outgoing.ts';
 import { diff } from './plan-diff.ts';
 import {
@@ -98,7 +98,15 @@ export class MachineLink {
     this.#sentAt = this.#settings.now();
     const trace = this.#settings.trace();
     const traceparent = trace === undefined ? '' : formatTraceparent(trace);
+    this.#tellPush(update, trace);
     for (const message of messagesOf(update)) this.#outgoing.send({ ...message, traceparent });
+  }
+
+  #tellPush(update: Update, trace: Trace | undefined): void {
+    const { log, name } = this.#settings;
+    const told = trace === undefined ? log : withTrace(log, trace);
+    const from = update.kind === 'delta' ? update.from.version.generation : undefined;
+    told.info({ machine: name, update: update.kind, from, to: update.to.version }, 'pushing');
   }
 
   async #stream(stopping: AbortSignal): Promise<void> {

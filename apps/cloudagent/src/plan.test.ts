@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyResources } from './decisions/apply-resources.ts';
 import { ensure } from './decisions/ensure.ts';
+import { unsettledSets } from './decisions/settle-sets.ts';
 import { remove } from './decisions/remove.ts';
 import { syncNodes } from './decisions/sync-nodes.ts';
 import { isEqual } from './equal.ts';
@@ -146,6 +147,25 @@ spec: {sku: haproxy, count: 1, nodeIpPool: machines, vipPools: [default]}
     const put = resourcesOf(siteYaml({ vips: 20 }));
     decide(truth, (current) => applyResources(current, { put, remove: [] }, { siteName: 'test', now: 1 }));
     expect(truth.sets).toEqual(first);
+  });
+
+  it('that moves to another network as a whole gets a VRRP address there', () => {
+    const truth = truthOf();
+    const elsewhere = siteYaml().replaceAll('10.0.0.', '10.7.0.').replaceAll('name: lan', 'name: wan');
+    const put = resourcesOf(elsewhere.replaceAll('network: lan', 'network: wan'));
+    const context = { siteName: 'test', now: 1 };
+    decide(truth, (current) => applyResources(current, { put, remove: ['Network/lan'] }, context));
+    expect(truth.sets.get('default')).toMatchObject({ anchorAddress: '10.7.0.29', network: 'wan' });
+  });
+
+  it('without a free address for VRRP is served by nobody, and this is told', () => {
+    const truth = truthOf(siteYaml().replace('10.0.0.20-10.0.0.29', '10.0.0.20-10.0.0.21'));
+    expect(unsettledSets(truth)).toEqual([
+      'LoadBalancerSet/default has no VRRP address: add a free one to NodeIpPool/machines',
+    ]);
+    decide(truth, (current) => ensure(current, service('a'), 1));
+    const state = stateOf(truth);
+    expect([state.config.vrrpInstances, [...state.loadBalancers.keys()]]).toEqual([[], []]);
   });
 
   it('has priorities 250, 225, 200 … in order of name, all above zero however many there are', () => {

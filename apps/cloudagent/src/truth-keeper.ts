@@ -17,8 +17,8 @@ export interface Committed {
 export interface TruthOptions {
   readonly store: Store;
   readonly codec: ResourceCodec;
-  /** Told how long each commit took. */
-  readonly onCommit?: (milliseconds: number) => void;
+  /** Told of each attempt to commit: how long it took, or why it failed. */
+  readonly onCommit?: (outcome: { readonly milliseconds: number } | { readonly error: unknown }) => void;
   /** Called between a commit and its effect on memory; a test ends the process there. */
   readonly afterCommit?: () => void;
 }
@@ -68,16 +68,27 @@ export class TruthKeeper {
   async #change<Answer>(decide: (truth: Truth) => Decision<Answer>, trace: Trace | undefined): Promise<Answer> {
     const { answer, changes } = decide(this.#truth);
     if (changes === undefined) return answer;
-    const started = performance.now();
-    const outcome = await this.#options.store.commit(transactionOf(changes, this.#truth, this.#options.codec));
-    if (!outcome.ok) {
-      throw new TruthConflict(`the store disagrees with what this cloudagent knows (${outcome.conflict}): restart it`);
-    }
-    this.#options.onCommit?.(performance.now() - started);
+    await this.#commit(changes);
     this.#options.afterCommit?.();
     this.#truth.take(changes);
     for (const listener of this.#listeners) listener({ changes, trace });
     return answer;
+  }
+
+  async #commit(changes: Changes): Promise<void> {
+    const { store, codec, onCommit } = this.#options;
+    const started = performance.now();
+    try {
+      const outcome = await store.commit(transactionOf(changes, this.#truth, codec));
+      if (!outcome.ok) {
+        const what = `the store disagrees with what this cloudagent knows (${outcome.conflict})`;
+        throw new TruthConflict(`${what}: restart it`);
+      }
+      onCommit?.({ milliseconds: performance.now() - started });
+    } catch (error) {
+      onCommit?.({ error });
+      throw error;
+    }
   }
 }
 

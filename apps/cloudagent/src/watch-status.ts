@@ -43,7 +43,10 @@ export interface WatchStatusRequest {
  * amount of memory and holds up nobody.
  */
 export async function* watchStatus(
-  sources: { readonly keeper: TruthKeeper; readonly board: Pick<StatusBoard, 'all' | 'subscribe'> },
+  sources: {
+    readonly keeper: Pick<TruthKeeper, 'truth' | 'subscribe'>;
+    readonly board: Pick<StatusBoard, 'all' | 'subscribe'>;
+  },
   { cluster, session, signal }: WatchStatusRequest,
 ): AsyncGenerator<pb.WatchStatusResponse.$Properties> {
   const { keeper, board } = sources;
@@ -83,7 +86,7 @@ export async function* watchStatus(
   }
 }
 
-function mustReign({ truth }: TruthKeeper, cluster: string, session: number): void {
+function mustReign({ truth }: Pick<TruthKeeper, 'truth'>, cluster: string, session: number): void {
   const why = judgeSession(truth, cluster, session);
   if (why !== undefined) throw failure('FAILED_PRECONDITION', why.reason, why.message, why.field);
 }

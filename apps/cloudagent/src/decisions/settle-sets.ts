@@ -15,7 +15,9 @@ export function settleSets(draft: Draft, siteName: string): void {
     draft.bump();
   }
   for (const { name, spec } of draft.truth.site.sets.values()) {
-    if (draft.truth.sets.has(name)) continue;
+    const known = draft.truth.sets.get(name);
+    // Elsewhere means something only when the set has moved to another network as a whole.
+    if (known?.network === draft.truth.site.nodeIpPools.get(spec.nodeIpPool)?.spec.network) continue;
     const record = settle(draft.truth, name, spec.nodeIpPool, siteName);
     if (record === undefined) continue;
     draft.take({ sets: new Map([[name, record]]) });

@@ -56,4 +56,4 @@ test('an ordinary user has a whole site by the command line: served, cut, healed
   });
   expect(stderr).toContain('there is no host nowhere');
   expect(existsSync('/run/lab')).toBe(false);
-});
+}, 180_000);

@@ -54,6 +54,11 @@ describe('renderKeepalived', () => {
     await expect(renderKeepalived({ ...input, scripts: 'lbagent' })).toMatchFileSnapshot('golden/without-scripts.conf');
   });
 
+  it('renders a machine alone as it stands in the golden file: still by unicast', async () => {
+    const alone = { ...config, members: config.members.slice(0, 1), vrrpInstances: [first!] };
+    await expect(renderKeepalived({ ...input, config: alone })).toMatchFileSnapshot('golden/one-machine.conf');
+  });
+
   it('renders the same bytes whatever the order of instances and members', () => {
     const shuffled = { ...config, vrrpInstances: [second!, first!], members: config.members.toReversed() };
     expect(renderKeepalived({ ...input, config: shuffled })).toBe(renderKeepalived(input));

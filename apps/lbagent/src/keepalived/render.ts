@@ -99,7 +99,9 @@ function renderCheck(script: string): readonly string[] {
 
 function renderInstance(vrrp: VrrpInstance, { config, paths, scripts }: KeepalivedInput): readonly string[] {
   const self = config.members.find(({ name }) => name === config.machine) as Member;
-  const peers = config.members.filter(({ name }) => name !== config.machine).map(({ address }) => address);
+  const others = config.members.filter(({ name }) => name !== config.machine).map(({ address }) => address);
+  // Without a peer keepalived would fall back to multicast. What a machine alone sends to itself, nftables drops.
+  const peers = others.length > 0 ? others : [self.address];
   const device = config.networks.find(({ network }) => network === vrrp.network)?.device ?? '';
   const notify = `${keepalivedFiles(paths).notifyScript} ${device} ${vrrp.anchorAddress}`;
   const bits = familyOf(vrrp.anchorAddress) === 'ipv4' ? 32 : 128;

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { groupGone, identifyProcess, isAlive, signal, whenGone } from './proc.ts';
+import { groupGone, identifyProcess, isAlive, signal, whenGone, whenStopped } from './proc.ts';
 import type { ProcessId } from './proc.ts';
 import { readRecord, removeRecord, writeRecord } from './record.ts';
 import { countFailure, restartDelay } from './restart-delay.ts';
+import { STOPPED_TOO_LONG_MS } from './types.ts';
 import type { ProcessEvent, ProcessSpec, ProcessStatus, Supervisor } from './types.ts';
 
 export interface ChildOptions {
@@ -20,6 +21,14 @@ export interface ChildOptions {
 const LOOK_EVERY_MS = 50;
 /** What is left of a group whose first process died (keepalived's VRRP process says goodbye to its peers) gets this long. */
 const ORPHAN_GRACE_MS = 2000;
+
+const ON_REQUEST = 'was ended on request';
+
+interface Ending {
+  readonly first: NodeJS.Signals;
+  readonly graceMs: number;
+  readonly reason: string;
+}
 
 /** Runs the program as a process of its own session, so that it outlives lbagent; adopts the one it left running. */
 export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Supervisor {
@@ -63,7 +72,15 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
       restartTimer = setTimeout(() => void startAgain(id.pid), delayMs);
     };
     // Of its own child the kernel tells at once, and how it ended.
-    if (adopted) stopLooking = whenGone(id, LOOK_EVERY_MS, () => onGone('is gone'));
+    const stopWaiting = adopted ? whenGone(id, LOOK_EVERY_MS, () => onGone('is gone')) : (): void => undefined;
+    const stopMinding = whenStopped(id.pid, STOPPED_TOO_LONG_MS, () => {
+      // One that cannot be started is tried again as one that crashed.
+      replace(`was stopped for ${STOPPED_TOO_LONG_MS} ms`).catch(() => startAgain(id.pid));
+    });
+    stopLooking = () => {
+      stopWaiting();
+      stopMinding();
+    };
     status = { kind: 'running', pid: id.pid, adopted };
     tell({ kind: 'started', pid: id.pid, adopted });
     return onGone;
@@ -120,7 +137,16 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
     await launch();
   }
 
-  async function end(first: NodeJS.Signals, graceMs: number): Promise<void> {
+  function replace(reason: string): Promise<void> {
+    return inTurn(async () => {
+      wanted = false;
+      await end({ first: 'SIGKILL', graceMs: 0, reason });
+      wanted = true;
+      await launch();
+    });
+  }
+
+  async function end({ first, graceMs, reason }: Ending): Promise<void> {
     clearTimeout(restartTimer);
     if (status.kind === 'running') {
       const { pid } = status;
@@ -128,7 +154,7 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
       // By force: the whole group, because a hung worker does not follow its master. Gently: the first process tells the others.
       signal(first === 'SIGKILL' ? -pid : pid, first);
       await groupGone(pid, graceMs);
-      tell({ kind: 'exited', pid, reason: 'was ended on request' });
+      tell({ kind: 'exited', pid, reason });
     }
     status = { kind: 'stopped' };
     removeRecord(options.stateDirectory, spec.name);
@@ -147,16 +173,13 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
     },
     stop() {
       wanted = false;
-      return inTurn(() => end(spec.stopSignal, options.stopGraceMs ?? 5000));
-    },
-    restart() {
-      return inTurn(async () => {
+      return inTurn(() => {
+        // A restart that was under way has wanted it again.
         wanted = false;
-        await end('SIGKILL', 0);
-        wanted = true;
-        await launch();
+        return end({ first: spec.stopSignal, graceMs: options.stopGraceMs ?? 5000, reason: ON_REQUEST });
       });
     },
+    restart: () => replace(ON_REQUEST),
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

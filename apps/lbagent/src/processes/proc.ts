@@ -36,6 +36,33 @@ export function whenGone(id: ProcessId, everyMs: number, callback: () => void): 
   return () => clearInterval(timer);
 }
 
+/** Calls back once when the process or a child of it has been stopped (SIGSTOP; not by a debugger) for `forMs`. */
+export function whenStopped(pid: number, forMs: number, callback: () => void): () => void {
+  let since: number | undefined;
+  const timer = setInterval(() => {
+    const stopped = [pid, ...childrenOf(pid)].some((each) => fieldsOf(readStat(each) ?? '')[0] === 'T');
+    since = stopped ? (since ?? performance.now()) : undefined;
+    if (since === undefined || performance.now() - since < forMs) return;
+    clearInterval(timer);
+    callback();
+  }, forMs / 4);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Empty where the kernel does not tell (CONFIG_PROC_CHILDREN). */
+function childrenOf(pid: number): readonly number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return text
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
 /** Sends a signal to a process, or with `-pid` to its group. False when there is none. */
 export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {

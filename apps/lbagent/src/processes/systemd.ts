@@ -1,5 +1,6 @@
-import { identifyProcess, signal, whenGone } from './proc.ts';
+import { identifyProcess, signal, whenGone, whenStopped } from './proc.ts';
 import { run, runOrThrow } from './run.ts';
+import { STOPPED_TOO_LONG_MS } from './types.ts';
 import type { ProcessEvent, ProcessSpec, ProcessStatus, Supervisor } from './types.ts';
 
 export interface SystemdOptions {
@@ -10,6 +11,7 @@ const LOOK_EVERY_MS = 50;
 /** systemd gets this long to restart a unit by itself before lbagent asks for it. */
 const ASK_AFTER_MS = 1000;
 const ASK_EVERY_MS = 250;
+const ON_REQUEST = 'was ended on request';
 
 /** Leaves the program to systemd, watches its main process and asks for a start when systemd has given up on it. */
 export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): Supervisor {
@@ -34,7 +36,14 @@ export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): S
     const id = identifyProcess(pid);
     if (id === undefined) return false;
     stopLooking();
-    stopLooking = whenGone(id, LOOK_EVERY_MS, () => onGone(pid));
+    const stopWaiting = whenGone(id, LOOK_EVERY_MS, () => onGone(pid));
+    const stopMinding = whenStopped(pid, STOPPED_TOO_LONG_MS, () => {
+      replace(`was stopped for ${STOPPED_TOO_LONG_MS} ms`).catch(() => onGone(pid));
+    });
+    stopLooking = () => {
+      stopWaiting();
+      stopMinding();
+    };
     status = { kind: 'running', pid, adopted };
     tell({ kind: 'started', pid, adopted });
     return true;
@@ -73,6 +82,19 @@ export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): S
     }
   }
 
+  async function replace(reason: string): Promise<void> {
+    clearTimeout(timer);
+    stopLooking();
+    if (status.kind === 'running') {
+      signal(status.pid, 'SIGKILL');
+      tell({ kind: 'exited', pid: status.pid, reason });
+    }
+    wanted = true;
+    // Workers that hear nothing any more would make systemd wait for its stop time-out.
+    await run([options.systemctl, 'kill', '--signal=SIGKILL', spec.unit]);
+    await startUnit('restart');
+  }
+
   return {
     name: spec.name,
     status: () => status,
@@ -89,21 +111,10 @@ export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): S
       clearTimeout(timer);
       stopLooking();
       await runOrThrow([options.systemctl, 'stop', spec.unit], { timeoutMs: 60_000 });
-      if (status.kind === 'running') tell({ kind: 'exited', pid: status.pid, reason: 'was ended on request' });
+      if (status.kind === 'running') tell({ kind: 'exited', pid: status.pid, reason: ON_REQUEST });
       status = { kind: 'stopped' };
     },
-    async restart() {
-      clearTimeout(timer);
-      stopLooking();
-      if (status.kind === 'running') {
-        signal(status.pid, 'SIGKILL');
-        tell({ kind: 'exited', pid: status.pid, reason: 'was ended on request' });
-      }
-      wanted = true;
-      // Workers that hear nothing any more would make systemd wait for its stop time-out.
-      await run([options.systemctl, 'kill', '--signal=SIGKILL', spec.unit]);
-      await startUnit('restart');
-    },
+    restart: () => replace(ON_REQUEST),
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

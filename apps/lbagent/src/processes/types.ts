@@ -25,8 +25,11 @@ export type ProcessStatus =
 
 export type ProcessEvent =
   | { readonly kind: 'started'; readonly pid: number; readonly adopted: boolean }
-  /** `reason` reads as "was killed by SIGKILL", "ended with code 1", "is gone" or "was ended on request". Told within 100 ms. */
+  /** `reason` reads as "was killed by SIGKILL", "ended with code 1", "is gone", "was stopped for 1000 ms" or "was ended on request". Told within 100 ms. */
   | { readonly kind: 'exited'; readonly pid: number; readonly reason: string };
+
+/** A program that was stopped for so long hangs as far as anybody else can see: it is ended and started again. Milliseconds. */
+export const STOPPED_TOO_LONG_MS = 1000;
 
 /** Keeps one program running. The program outlives the supervisor: a later one adopts it. */
 export interface Supervisor {

@@ -2,6 +2,7 @@ import { superviseLoop } from '@fairlead/control-loop';
 import { compareVersions, type MachineReport, type MachineState, type Version } from '@fairlead/model';
 import { deltaToProto, fullStateToProto, pb, reportFromProto } from '@fairlead/rpc';
 import { formatTraceparent, type Logger, type Trace, withTrace } from '@fairlead/telemetry';
+import { connectionProblem } from './connection-problem.ts';
 import { Outgoing } from './outgoing.ts';
 import { diff } from './plan-diff.ts';
 import {
@@ -169,7 +170,7 @@ export class MachineLink {
 
   #disconnected(error: unknown, restartAfterMs: number): void {
     const { log, name, onChange } = this.#settings;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = connectionProblem(error);
     const isNews = this.#view.connected || this.#problem !== why;
     this.#link = afterDisconnect(this.#link);
     this.#problem = why;

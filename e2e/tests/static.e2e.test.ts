@@ -5,7 +5,11 @@ import { tracesOf } from './traces.ts';
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await startLab({ name: `static-${process.pid}`, vipRanges: ['10.9.100.1-10.9.100.3'], staticLoadBalancers: ['web'] });
+  lab = await startLab({
+    name: `static-${process.pid}`,
+    vipRanges: ['10.9.100.1-10.9.100.3'],
+    staticLoadBalancers: ['web'],
+  });
 });
 afterAll(async () => {
   await lab?.down();

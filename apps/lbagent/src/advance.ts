@@ -1,4 +1,4 @@
-import type { ObservedServer, WorkerInfo } from '@fairlead/haproxy';
+import type { ObservedServer, ServerCheck, WorkerInfo } from '@fairlead/haproxy';
 import type { LinksObserved } from './links/types.ts';
 import type { CaughtPort } from './nftables/types.ts';
 import type { Observed } from './plan.ts';
@@ -46,8 +46,7 @@ export function advance(view: View, step: Step): void {
       return;
     case 'add-server': {
       const { name, id, address, port, check } = step.server;
-      const up = check.kind !== 'http';
-      serversOf(view, step.backend).set(name, { name, id, address, port, ...FRESH, up });
+      serversOf(view, step.backend).set(name, { name, id, address, port, ...FRESH, ...beginning(check.kind) });
       return;
     }
     case 'use-node-check': {
@@ -56,7 +55,10 @@ export function advance(view: View, step: Step): void {
       return;
     }
     case 'resume-server':
-      change(view, step, { maintenance: false, up: !step.mustProve, secondsInState: 0 });
+      change(view, step, { maintenance: false, secondsInState: 0, ...beginning(step.check) });
+      return;
+    case 'keep-server':
+      change(view, step, { up: true, checked: false });
       return;
     case 'drain-server':
     case 'free-node-check':
@@ -81,7 +83,12 @@ export function advance(view: View, step: Step): void {
   }
 }
 
-const FRESH = { maintenance: false, up: true, secondsInState: 0 };
+const FRESH = { maintenance: false, up: true, checked: true, secondsInState: 0 };
+
+/** How a server with that check begins: one with an HTTP check has to prove itself first. */
+function beginning(check: ServerCheck['kind']): Pick<ObservedServer, 'up' | 'checked'> {
+  return { up: check !== 'http', checked: check === 'http' || check === 'tcp' };
+}
 
 function serversOf(view: View, backend: string): Map<string, ObservedServer> {
   const found = view.worker.backends.get(backend);

@@ -58,6 +58,7 @@ const CHANNEL: Readonly<Record<Step['kind'], Channel>> = {
   'use-node-check': 'servers',
   'add-server': 'servers',
   'resume-server': 'servers',
+  'keep-server': 'servers',
   'add-service': 'map',
   'move-service': 'map',
   'remove-service': 'map',

@@ -5,6 +5,7 @@ import {
   deleteServer,
   drainServer,
   freeNodeCheck,
+  keepServer,
   moveService,
   removeService,
   resumeServer,
@@ -20,7 +21,9 @@ export function commandsOf(step: Step, mapFile: string): readonly Command[] {
     case 'add-server':
       return addServer(step.backend, step.server);
     case 'resume-server':
-      return resumeServer(step.backend, step.server, step.mustProve);
+      return resumeServer(step.backend, step.server, step.check);
+    case 'keep-server':
+      return keepServer(step.backend, step.server);
     case 'add-service':
       return addService(mapFile, step.key, step.backend);
     case 'move-service':

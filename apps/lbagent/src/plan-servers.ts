@@ -1,10 +1,4 @@
-import {
-  nodeCheckBackendName,
-  type ObservedBackend,
-  type ObservedServer,
-  parseSlotName,
-  type WorkerState,
-} from '@fairlead/haproxy';
+import { nodeCheckBackendName, type ObservedBackend, parseSlotName, type WorkerState } from '@fairlead/haproxy';
 import type { AssignedService, Assignment } from './assign.ts';
 import { type Halves, inOrder, type Step } from './step.ts';
 import { nodeCheckKey, type Wanted } from './wanted.ts';
@@ -37,8 +31,9 @@ export function planServers({ wanted, assignment, worker, drainSeconds }: Server
       const found = running?.servers.get(server.name);
       const at = { key, backend: service.backend, server: server.name };
       if (!found) add.push({ kind: 'add-server', key, backend: service.backend, server });
-      const mustProve = server.check.kind === 'http';
-      if (found?.maintenance === true && !draining) add.push({ kind: 'resume-server', mustProve, ...at });
+      const check = server.check.kind;
+      const unchecked = (check === 'http' || check === 'tcp') && found?.checked === false;
+      if (found && (found.maintenance || unchecked) && !draining) add.push({ kind: 'resume-server', check, ...at });
       if (found?.maintenance !== true && draining) remove.push({ kind: 'drain-server', ...at });
     }
   }
@@ -54,20 +49,34 @@ export function planServers({ wanted, assignment, worker, drainSeconds }: Server
     const gone = routed !== undefined && !wanted.services.has(routed);
     const key = service?.wanted.key ?? routed ?? name;
     const leaving = removeServers(backend, { backend: name, key, kept, gone, drainSeconds });
-    if (leaving.length > 0 && service && waitsForAnother(service, backend)) postponed += 1;
-    else remove.push(...leaving);
+    if (leaving.length === 0 || !service || !waitsForAnother(service, backend)) {
+      remove.push(...leaving);
+      continue;
+    }
+    postponed += 1;
+    add.push(...keepLeaving(leaving, backend));
   }
   return { add, remove, postponed };
 }
 
-/** True while servers stay but none of them is alive: then those that leave may be all that answers. */
+/** How long servers that leave wait for one that stays to come alive. Nodes take a second or two. */
+const PATIENCE_SECONDS = 10;
+
+/** True while servers stay, none of them is alive, and one may still become so: those that leave may be all that answers. */
 function waitsForAnother(service: AssignedService, running: ObservedBackend): boolean {
-  const staying = service.servers.filter(({ draining }) => !draining);
-  return staying.length > 0 && !staying.some(({ name }) => isAlive(running.servers.get(name)));
+  const staying = service.servers.flatMap(({ draining, name }) => {
+    const server = running.servers.get(name);
+    return draining || server?.maintenance === true ? [] : [server];
+  });
+  if (staying.some((server) => server?.up === true)) return false;
+  return staying.some((server) => server === undefined || server.secondsInState < PATIENCE_SECONDS);
 }
 
-function isAlive(server: ObservedServer | undefined): boolean {
-  return server !== undefined && server.up && !server.maintenance;
+function keepLeaving(leaving: readonly Leaving[], running: ObservedBackend): readonly Step[] {
+  return leaving.flatMap(({ kind, ...at }): Step[] => {
+    const checked = running.servers.get(at.server)?.checked === true;
+    return kind === 'drain-server' && checked ? [{ kind: 'keep-server', ...at }] : [];
+  });
 }
 
 /** Node checks that nobody needs. What still tracks one is on its way out, in maintenance. */
@@ -90,13 +99,15 @@ interface Removal {
   readonly drainSeconds: number;
 }
 
-function removeServers(running: ObservedBackend, removal: Removal): readonly Step[] {
+type Leaving = Extract<Step, { kind: 'drain-server' | 'delete-server' }>;
+
+function removeServers(running: ObservedBackend, removal: Removal): readonly Leaving[] {
   const { backend, key, kept, gone, drainSeconds } = removal;
-  return [...running.servers.values()].sort(byName).flatMap((server): Step[] => {
+  return [...running.servers.values()].sort(byName).flatMap((server): Leaving[] => {
     if (kept.has(server.name)) return [];
     const at = { key, backend, server: server.name };
     const expired = server.maintenance && server.secondsInState >= drainSeconds;
-    const drain: Step[] = server.maintenance ? [] : [{ kind: 'drain-server', ...at }];
+    const drain: Leaving[] = server.maintenance ? [] : [{ kind: 'drain-server', ...at }];
     return [...drain, { kind: 'delete-server', ...at, force: gone || expired }];
   });
 }

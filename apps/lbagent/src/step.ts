@@ -1,4 +1,4 @@
-import type { Server } from '@fairlead/haproxy';
+import type { Server, ServerCheck } from '@fairlead/haproxy';
 import type { LinkAddress } from './links/types.ts';
 import type { CaughtPort } from './nftables/types.ts';
 import type { NodeCheck } from './wanted.ts';
@@ -8,8 +8,9 @@ export type Step =
   | { readonly kind: 'add-address'; readonly address: LinkAddress }
   | { readonly kind: 'use-node-check'; readonly backend: string; readonly server: string; readonly check: NodeCheck }
   | { readonly kind: 'add-server'; readonly key: string; readonly backend: string; readonly server: Server }
-  /** `mustProve`: it gets connections only once its own check has passed. */
-  | ({ readonly kind: 'resume-server'; readonly mustProve: boolean } & ServerAt)
+  | ({ readonly kind: 'resume-server'; readonly check: ServerCheck['kind'] } & ServerAt)
+  /** It is to leave, but must go on until another is alive, whatever its check says. */
+  | ({ readonly kind: 'keep-server' } & ServerAt)
   | { readonly kind: 'add-service'; readonly key: string; readonly backend: string }
   | { readonly kind: 'move-service'; readonly key: string; readonly backend: string }
   | { readonly kind: 'catch'; readonly key: string; readonly caught: CaughtPort }

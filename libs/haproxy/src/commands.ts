@@ -1,4 +1,4 @@
-import { type Server, serverParameters } from './server-line.ts';
+import { type Server, type ServerCheck, serverParameters } from './server-line.ts';
 import type { NodeCheckTarget } from './render.ts';
 
 /** A run-time command with the replies that mean success. */
@@ -19,14 +19,21 @@ const SILENT = /^$/;
 export function addServer(backend: string, server: Server): readonly Command[] {
   const name = `${backend}/${server.name}`;
   const add = { text: `add server ${name} ${serverParameters(server)}`, success: /^New server registered\.$/ };
-  const checked = server.check.kind === 'tcp' || server.check.kind === 'http';
-  const health = checked ? [{ text: `enable health ${name}`, success: SILENT }] : [];
-  return [add, ...health, ...letIn(name, server.check.kind === 'http')];
+  return [add, ...letIn(name, server.check.kind)];
 }
 
-function letIn(name: string, mustProve: boolean): readonly Command[] {
-  const enable = { text: `enable server ${name}`, success: SILENT };
-  return mustProve ? [{ text: `set server ${name} health down`, success: SILENT }, enable] : [enable];
+/** Lets connections in again, as `addServer` does for a new server with that check. */
+export function resumeServer(backend: string, server: string, check: ServerCheck['kind']): readonly Command[] {
+  return letIn(`${backend}/${server}`, check);
+}
+
+function letIn(name: string, check: ServerCheck['kind']): readonly Command[] {
+  const command = (text: string): Command => ({ text, success: SILENT });
+  const enable = command(`enable server ${name}`);
+  if (check === 'none' || check === 'track') return [enable];
+  const checked = [command(`enable health ${name}`), enable];
+  // Leaving maintenance makes it alive, so only what comes after counts.
+  return check === 'http' ? [...checked, command(`set server ${name} health down`)] : checked;
 }
 
 /** No new connections; those it has go on. */
@@ -34,9 +41,13 @@ export function drainServer(backend: string, server: string): readonly Command[]
   return [{ text: `disable server ${backend}/${server}`, success: SILENT }];
 }
 
-/** Lets connections in again; `mustProve`: when its own check has passed. */
-export function resumeServer(backend: string, server: string, mustProve: boolean): readonly Command[] {
-  return letIn(`${backend}/${server}`, mustProve);
+/** Lets connections in whatever its check says, until it is drained: it is known to leave, and why the check fails. */
+export function keepServer(backend: string, server: string): readonly Command[] {
+  const name = `${backend}/${server}`;
+  return [
+    { text: `disable health ${name}`, success: SILENT },
+    { text: `set server ${name} health up`, success: SILENT },
+  ];
 }
 
 /** Takes a drained server away once nobody is connected to it; `force` ends the connections it still has. */

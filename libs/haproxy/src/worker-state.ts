@@ -36,10 +36,15 @@ export interface ObservedServer {
   readonly maintenance: boolean;
   /** Its check, or the one it tracks, says that it is alive; also when it has none. */
   readonly up: boolean;
+  /** A check of its own is switched on. */
+  readonly checked: boolean;
   readonly secondsInState: number;
 }
 
 const SERVER_STATE_VERSION = '1';
+
+// Check state bit of haproxy's check-t.h.
+const CHECK_ENABLED = 0x04;
 
 // Admin state bits of haproxy's server-t.h: maintenance from the CLI, from a tracked server, from the file.
 const FORCED_MAINTENANCE = 0x01;
@@ -83,6 +88,7 @@ const COLUMNS = [
   'srv_op_state',
   'srv_admin_state',
   'srv_time_since_last_change',
+  'srv_check_state',
   'bk_f_forced_id',
   'srv_port',
 ] as const;
@@ -98,6 +104,7 @@ function readServer(fields: readonly string[], at: Record<Column, number>, row: 
     maintenance: (integer(fields[at.srv_admin_state]!, row) & FORCED_MAINTENANCE) !== 0,
     // 0 stopped, 1 starting, 2 running, 3 stopping.
     up: integer(fields[at.srv_op_state]!, row) > 0,
+    checked: (integer(fields[at.srv_check_state]!, row) & CHECK_ENABLED) !== 0,
     secondsInState: integer(fields[at.srv_time_since_last_change]!, row),
   };
 }

@@ -46,17 +46,18 @@ export async function reconcile(key: string, parts: ReconcileParts, turn: Turn):
   const { cluster, session } = parts;
   if (!cluster.synced) return undefined;
   const service = cluster.service(key);
-  if (!session.open) return reconcileAlone(service, parts);
+  if (!session.open) return reconcileAlone(service, parts, turn);
   await removeStrangers(key, service, parts, turn);
   if (service === undefined) return undefined;
   const wish = wishOf(service, parts);
   if (wish === undefined) return undefined;
   if (wish.kind === 'not-ours') return release(service, parts, turn);
-  if (wish.kind === 'refused') return tell(service, { ...wish, ...runningOf(service, session) }, parts);
+  if (wish.kind === 'refused') return tell(service, { ...wish, ...runningOf(service, session) }, parts, turn);
   if ((await holdByFinalizer(service, parts)) === 'gone') return undefined;
   const ensured = await session.ensure(wish.loadBalancer, turn.trace);
+  if (ensured.sent) turn.log.info({ service: key, id: service.metadata.uid, ...ensured.outcome }, 'asked for');
   announceEnsured(service, wish.loadBalancer, ensured, cluster.nodes()).forEach(parts.announce);
-  return publish(service, ensured, parts);
+  return publish(service, ensured, parts, turn);
 }
 
 /** A Service that is being deleted wants nothing. Undefined: its namespace has not been seen yet, and will wake us. */
@@ -92,22 +93,27 @@ async function holdByFinalizer(service: ServiceObject, { writer }: ReconcilePart
 const PATIENCE_MS = 1_000;
 
 /** Tells what has become of a wish: the address when machines serve it, what is missing when it takes long. */
-async function publish(service: ServiceObject, ensured: Ensured, parts: ReconcileParts): Promise<Outcome> {
+async function publish(service: ServiceObject, ensured: Ensured, parts: ReconcileParts, turn: Turn): Promise<Outcome> {
   const current = parts.cluster.service(keyOf(service.metadata)) ?? service;
   const served = parts.session.served(service.metadata.uid);
   if (served === undefined || current.metadata.uid !== service.metadata.uid) return undefined;
   const young = ensured.since + PATIENCE_MS - parts.now();
   const change = statusChange(current, { kind: 'wanted', served }, stamp(parts));
   if (served.state === 'pending' && young > 0 && change?.ingress === undefined) return { againAfterMs: young };
-  await write(current, change, parts);
+  await write(current, change, parts, turn);
   return ensured.retryMs === undefined ? undefined : { againAfterMs: ensured.retryMs };
 }
 
-async function tell(service: ServiceObject, verdict: Verdict, parts: ReconcileParts): Promise<undefined> {
-  await write(service, statusChange(service, verdict, stamp(parts)), parts);
+async function tell(service: ServiceObject, verdict: Verdict, parts: ReconcileParts, turn: Turn): Promise<undefined> {
+  await write(service, statusChange(service, verdict, stamp(parts)), parts, turn);
 }
 
-async function write(service: ServiceObject, change: StatusChange | undefined, parts: ReconcileParts): Promise<void> {
+async function write(
+  service: ServiceObject,
+  change: StatusChange | undefined,
+  parts: ReconcileParts,
+  { log }: Turn,
+): Promise<void> {
   const { uid } = service.metadata;
   if (change === undefined) return;
   const lastWritten = parts.published.get(uid);
@@ -117,6 +123,11 @@ async function write(service: ServiceObject, change: StatusChange | undefined, p
   if (change.ingress !== undefined) parts.published.set(uid, ingressText(change.ingress));
   const isFirst = service.status.ingress.length === 0 && (change.ingress ?? []).length > 0;
   if (isFirst) parts.onPublished(keyOf(service.metadata));
+  const conditions = change.setConditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
+  log.info(
+    { service: keyOf(service.metadata), ingress: change.ingress?.map(({ ip }) => ip), conditions },
+    'status told',
+  );
   announceChange(service, change, forged).forEach(parts.announce);
 }
 
@@ -148,18 +159,23 @@ async function release(service: ServiceObject, parts: ReconcileParts, { trace, l
  * Without the cloudagent nothing can be made or taken away, and what is published stays. A new Service gets a word all
  * the same, so that its author does not wait in the dark.
  */
-async function reconcileAlone(service: ServiceObject | undefined, parts: ReconcileParts): Promise<Outcome> {
+async function reconcileAlone(service: ServiceObject | undefined, parts: ReconcileParts, turn: Turn): Promise<Outcome> {
   if (service === undefined || service.metadata.deletionTimestamp !== undefined) return undefined;
   const isNew =
     service.status.ingress.length === 0 &&
     !service.status.conditions.some((condition) => condition.type.startsWith(OURS));
   const wish = isNew ? wishOf(service, parts) : undefined;
   if (wish === undefined || wish.kind === 'not-ours') return undefined;
-  if (wish.kind === 'refused') return tell(service, wish, parts);
+  if (wish.kind === 'refused') return tell(service, wish, parts, turn);
   const waited = parts.now() - parts.session.closedSince;
   if (waited < ALONE_MS) return { againAfterMs: ALONE_MS - waited };
   const message = 'The cloudagent does not answer; see the log of the controller.';
-  return tell(service, { kind: 'wanted', served: { addresses: [], state: 'pending', message, lost: false } }, parts);
+  return tell(
+    service,
+    { kind: 'wanted', served: { addresses: [], state: 'pending', message, lost: false } },
+    parts,
+    turn,
+  );
 }
 
 /** A cloudagent that restarts is back sooner. */

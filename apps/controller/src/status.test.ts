@@ -98,6 +98,16 @@ it('keeps a published address while machines are in trouble', () => {
   }
 });
 
+it('says that the address it has is served while another that it asked for is refused', () => {
+  const published = after(wanted(SERVING));
+  const refused = wanted({ ...PENDING, state: 'refused', refusal: refusal('ADDRESS_HELD', 'x', 'held by other') });
+  expect(words(after(refused, published))).toEqual([
+    'Accepted True Accepted',
+    'AddressAllocated False AddressHeld',
+    'Programmed True Serving',
+  ]);
+});
+
 it('withdraws an address that is held no more', () => {
   const published = after(wanted(SERVING));
   expect(after(wanted({ ...PENDING, addresses: [address('10.0.0.151')] }), published).status.ingress).toEqual([]);

@@ -37,7 +37,7 @@ export interface StatusChange {
  */
 export function statusChange(service: ServiceObject, verdict: Verdict, now: string): StatusChange | undefined {
   const ingress = wantedIngress(service, verdict);
-  const conditions = wantedConditions(verdict);
+  const conditions = wantedConditions(verdict, (ingress ?? []).length > 0);
   const current = service.status.conditions;
   const setConditions = conditions.flatMap((wanted) => {
     const before = current.find((condition) => condition.type === wanted.type);
@@ -101,10 +101,11 @@ function differs(before: Condition, wanted: WantedCondition): boolean {
   return wanted.exactMessage && before.message !== wanted.message;
 }
 
-function wantedConditions(verdict: Verdict): WantedCondition[] {
+function wantedConditions(verdict: Verdict, published: boolean): WantedCondition[] {
   if (verdict.kind === 'released') return [];
-  if (verdict.kind === 'wanted') return [ACCEPTED_TRUE, ...stages(verdict.served)];
-  const running = verdict.served !== undefined && verdict.served.addresses.length > 0 ? stages(verdict.served) : [];
+  if (verdict.kind === 'wanted') return [ACCEPTED_TRUE, ...stages(verdict.served, published)];
+  const running =
+    verdict.served !== undefined && verdict.served.addresses.length > 0 ? stages(verdict.served, published) : [];
   const kept = running.length === 0 ? '' : ' What was served before this change goes on.';
   const message = clip(`${sentences(verdict.refusals)}${kept}`);
   const reason = camelCase(verdict.refusals[0]?.reason ?? 'REFUSED');
@@ -120,8 +121,8 @@ const ACCEPTED_TRUE: WantedCondition = {
 };
 
 /** The conditions AddressAllocated and Programmed. */
-function stages(served: Served): WantedCondition[] {
-  return [addressAllocated(served), programmed(served)];
+function stages(served: Served, published: boolean): WantedCondition[] {
+  return [addressAllocated(served), programmed(served, published)];
 }
 
 function addressAllocated({ addresses, refusal, message }: Served): WantedCondition {
@@ -148,14 +149,16 @@ function addressAllocated({ addresses, refusal, message }: Served): WantedCondit
   };
 }
 
-function programmed({ addresses, state, refusal, message, lost }: Served): WantedCondition {
+function programmed({ addresses, state, refusal, message, lost }: Served, published: boolean): WantedCondition {
   const type = PROGRAMMED;
   const exactMessage = false;
   if (state === 'serving' && lost) {
     const text = clip(message || 'No LB machine says that it serves this address; see fairlead show.');
     return { type, status: 'Unknown', reason: 'MachinesUnreachable', message: text, exactMessage };
   }
-  if (state === 'serving') {
+  // Another address was asked for and refused: the one it has goes on being served.
+  const keepsServing = published && refusal !== undefined && isAboutAddress(refusal);
+  if (state === 'serving' || keepsServing) {
     return { type, status: 'True', reason: 'Serving', message: 'LB machines serve this address.', exactMessage };
   }
   if (refusal !== undefined && !isAboutAddress(refusal)) {

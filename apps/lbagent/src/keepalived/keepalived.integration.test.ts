@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { inNamespaces } from '../processes/namespace.fixture.ts';
 
 const FIXTURE = join(import.meta.dirname, 'keepalived.fixture.ts');
-const PAIR = join(import.meta.dirname, 'pair.fixture.ts');
+const PAIR = join(import.meta.dirname, 'faults.fixture.ts');
 
 function golden(name: string): string {
   return readFileSync(join(import.meta.dirname, 'golden', name), 'utf8');

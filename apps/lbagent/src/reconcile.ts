@@ -1,6 +1,6 @@
 import { backOff } from '@fairlead/control-loop';
 import { formatVersion } from './state.ts';
-import type { AddressFamily, LoadBalancer } from '@fairlead/model';
+import type { AddressFamily, LoadBalancer, Refusal } from '@fairlead/model';
 import type { Logger } from '@fairlead/telemetry';
 import type { View } from './advance.ts';
 import { followAnswers } from './answers.ts';
@@ -111,7 +111,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     settled = settledBy(input.held, reached);
     const { applied, refused: before, driftRepaired, haproxyReloads } = board.current();
     const refused = refusalsOf({ ...input, unreadable: input.held.unreadable, failed: reached.applied.failed });
-    for (const [id, refusal] of refused) if (!before.has(id)) log.warn({ id, refusal }, 'a load balancer is refused');
+    logRefusals(log, before, refused);
     if (applied !== input.held.version) log.debug({ version: formatVersion(input.held.version) }, 'applied');
     board.find('data plane', []);
     board.find('keepalived', reached.findings);
@@ -186,6 +186,14 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       await running;
     },
   };
+}
+
+/** A few of those that are new; the report tells of all. */
+function logRefusals(log: Logger, before: ReadonlyMap<string, Refusal>, now: ReadonlyMap<string, Refusal>): void {
+  const fresh = [...now].filter(([id]) => !before.has(id));
+  if (fresh.length === 0) return;
+  const some = fresh.slice(0, 10).map(([id, refusal]) => ({ id, ...refusal }));
+  log.warn({ refused: fresh.length, some }, 'load balancers are refused');
 }
 
 function* loadBalancersOf({ state }: Held): Generator<LoadBalancer> {

@@ -20,7 +20,8 @@ export function askMaster(path: string, command: string, timeoutMs: number): Pro
       socket.destroy(new Error(`haproxy's master did not answer ${JSON.stringify(command)} within ${timeoutMs} ms`));
     }, timeoutMs);
     socket.setEncoding('latin1');
-    socket.on('connect', () => socket.write(`${command}\n`));
+    // Its end tells the master that no more commands follow; else it waits for them.
+    socket.on('connect', () => socket.end(`${command}\n`));
     socket.on('data', (chunk: string) => {
       reply += chunk;
     });

@@ -120,7 +120,10 @@ describe('a store of an older version', () => {
     const old = openSqliteStore({ file });
     await old.commit({ put: { a: 'before' } });
     await old.close();
-    const failing = [...MIGRATIONS, (db: DatabaseSync) => db.exec("UPDATE entry SET value = 'x'; SELECT missing_function()")];
+    const failing = [
+      ...MIGRATIONS,
+      (db: DatabaseSync) => db.exec("UPDATE entry SET value = 'x'; SELECT missing_function()"),
+    ];
     expect(() => openSqliteStore({ file, migrations: failing })).toThrow(/no such function/);
     const again = openSqliteStore({ file });
     expect((await again.get('a'))?.value).toBe('before');

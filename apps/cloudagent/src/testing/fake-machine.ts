@@ -91,7 +91,7 @@ export class FakeMachine {
       haproxyReloads: 0,
       capabilities: { agentVersion: '1', haproxyVersion: '2.6', keepalivedVersion: '2.2', kernelVersion: '6' },
       down: [],
-  unanswered: [],
+      unanswered: [],
       findings: [],
       clock: new Date().toISOString(),
       applyMicros: 1,

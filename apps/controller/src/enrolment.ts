@@ -30,6 +30,10 @@ export async function obtainEnrolment(
   return whyNotOurs(`the certificate in ${pkiDir}`, obtained.enrolment.identity, cluster) ?? obtained;
 }
 
+function unreadable(error: Error): string {
+  return `the join token cannot be read: ${error.message}; look at --join-token-file`;
+}
+
 function whyNotOurs(
   where: string,
   { kind, site, name }: Pick<EnrolledIdentity, 'kind' | 'site' | 'name'>,
@@ -51,7 +55,8 @@ async function enrolWithToken(
   if (joinTokenFile === undefined) {
     return { refused: `there is no certificate in ${pkiDir}: ${howToGetToken(cluster)}` };
   }
-  const token = await readFile(joinTokenFile, 'utf8');
+  const token = await readFile(joinTokenFile, 'utf8').catch((error: Error) => ({ refused: unreadable(error) }));
+  if (typeof token !== 'string') return token;
   // Looked at before it is used up.
   const decoded = decodeJoinToken(token);
   const wrong = 'token' in decoded ? whyNotOurs(`the join token in ${joinTokenFile}`, decoded.token, cluster) : decoded;

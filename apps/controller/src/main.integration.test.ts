@@ -215,6 +215,7 @@ it.each<[string, Readonly<Record<string, string>>, number, string]>([
     'is for controller/prod of site test',
   ],
   ['no certificate and no token', { 'pki-dir': 'new' }, 1, 'give --join-token-file'],
+  ['a token file that is not there', { 'pki-dir': 'new', 'join-token-file': 'none' }, 1, 'look at --join-token-file'],
   ['a used token', { 'pki-dir': 'new', 'join-token-file': 'token' }, 1, 'was used already'],
   ['two wrong flags', { cluster: 'Prod', workers: '0' }, 2, '--workers "0"'],
 ])('ends with a word on what to do when there is %s', async (_name, flags, code, message) => {

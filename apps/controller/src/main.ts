@@ -88,7 +88,12 @@ async function start(config: Config): Promise<void> {
 
 function loadKubeConfig({ kubeconfig }: Config): KubeConfig {
   const loaded = new KubeConfig();
-  if (kubeconfig === undefined) loaded.loadFromDefault();
-  else loaded.loadFromFile(kubeconfig);
-  return loaded;
+  try {
+    if (kubeconfig === undefined) loaded.loadFromDefault();
+    else loaded.loadFromFile(kubeconfig);
+    return loaded;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`the kubeconfig cannot be used: ${reason}; look at --kubeconfig`, { cause: error });
+  }
 }

@@ -90,12 +90,18 @@ spec:
   expect(await lab.fairlead(['get', 'vippools'])).not.toContain('overlapping');
 });
 
-it('a join token works once, and only for the name it was made for', async () => {
-  const token = await lab.fairlead(['tokens', 'create', 'controller', lab.site.cluster.name]);
+it('a join token is good once, and only for those it was made for', async () => {
   const join = (directory: string) => [process.execPath, lab.apps.lbagent, 'join', '--pki-dir', `/tmp/${directory}`];
-  const foreign = await lab.exec('lb-1', join('foreign'), { stdin: token });
-  expect(foreign.code).not.toBe(0);
-  expect(foreign.stderr).toMatch(/controller/);
+  const foreign = await lab.fairlead(['tokens', 'create', 'controller', lab.site.cluster.name]);
+  const refused = await lab.exec('lb-1', join('foreign'), { stdin: foreign });
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toMatch(/controller.*fairlead machines add/);
+
+  const token = await lab.fairlead(['tokens', 'create', 'lbagent', 'lb-1']);
+  await lab.must('lb-1', join('first'), { stdin: token });
+  const again = await lab.exec('lb-1', join('second'), { stdin: token });
+  expect(again.code).not.toBe(0);
+  expect(again.stderr).toMatch(/used/);
 });
 
 async function fairleadArgv(argv: string[]): Promise<string[]> {

@@ -43,7 +43,13 @@ it('says in event and condition that the pool is empty, and serves the oldest wa
 
 it('serves the real API server at the control-plane address', async () => {
   const address = lab.site.cluster.controlPlaneAddress!;
-  const version = await cluster.kubectl([`--server=https://${address}:6443`, 'get', '--raw', '/version']);
+  const version = await cluster.kubectl([
+    `--server=https://${address}:6443`,
+    '--tls-server-name=kubernetes.default.svc',
+    'get',
+    '--raw',
+    '/version',
+  ]);
   expect(JSON.parse(version)).toMatchObject({ gitVersion: 'v1.36.2' });
 });
 

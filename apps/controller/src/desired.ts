@@ -96,7 +96,7 @@ function refusedPort(port: ServicePort, path: string): Refusal[] {
       refusal(
         'PROTOCOL_NOT_SERVED',
         `${path}.protocol`,
-        `${path}.protocol: only TCP is served; move this port to a Service of its own, or make it TCP.`,
+        `${path}.protocol: ${protocol.slice(0, 8)} is not served yet, only TCP is: move this port to a Service of its own, or make it TCP.`,
       ),
     ];
   }

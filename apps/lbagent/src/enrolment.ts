@@ -1,4 +1,4 @@
-import { type Enrolment, formatIdentity, readEnrolment } from '@fairlead/certs';
+import { decodeJoinToken, type Enrolment, formatIdentity, readEnrolment } from '@fairlead/certs';
 import { backOff, loopBackOff, pause, systemClock } from '@fairlead/control-loop';
 import { enrol } from '@fairlead/rpc';
 import type { Logger } from '@fairlead/telemetry';
@@ -50,6 +50,11 @@ async function enrolWithToken({ name, pkiDir, joinTokenFile, log, signal }: Enro
 
 /** Enrols with a token, which a person or a script pipes in. Answers what went wrong, or undefined. */
 export async function join(token: string, pkiDir: string): Promise<string | undefined> {
+  const decoded = decodeJoinToken(token);
+  if ('refused' in decoded) return decoded.refused;
+  const { kind, name } = decoded.token;
+  // Looked at first: a token is used up by a request.
+  if (kind !== 'lbagent') return `this token is for ${kind} ${name}: get one from \`fairlead machines add NAME\``;
   const enrolled = await enrol(token, pkiDir);
   return 'refused' in enrolled ? enrolled.refused : undefined;
 }

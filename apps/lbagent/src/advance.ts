@@ -1,52 +1,90 @@
-import type { ObservedServer, ServerCheck, WorkerInfo } from '@fairlead/haproxy';
-import type { LinksObserved } from './links/types.ts';
+import {
+  mapKey,
+  type ObservedServer,
+  parseSlotName,
+  type ServerCheck,
+  type WorkerInfo,
+  type WorkerState,
+} from '@fairlead/haproxy';
+import { familyOf, type MachineConfig } from '@fairlead/model';
+import { ownedInstances } from './keepalived/state.ts';
+import { linkAddressKey } from './links/plan.ts';
+import type { LinksObserved, ObservedAddress, ObservedLink } from './links/types.ts';
 import type { CaughtPort } from './nftables/types.ts';
 import type { Observed } from './plan.ts';
 import type { Step } from './step.ts';
 
 /** What is there, as seen and as changed since by our own steps. */
 export interface View extends Observed {
+  /** The machine config that it was seen with. */
+  readonly config: MachineConfig;
+  /** VRRP instances whose anchor is on a link of this machine. */
+  readonly owned: readonly string[];
   readonly worker: {
     readonly info: WorkerInfo;
     readonly backends: Map<string, { id?: number; readonly servers: Map<string, ObservedServer> }>;
     readonly services: Map<string, string>;
   };
   readonly caught: Map<string, CaughtPort>;
-  links: LinksObserved;
+  readonly addresses: Map<string, ObservedAddress>;
+  readonly links: readonly ObservedLink[];
+  /** Backends that a service is sent to. */
+  readonly routed: Set<string>;
+  /** Names of empty slots that no service is sent to, by profile name. */
+  readonly freeSlots: Map<string, Set<string>>;
+}
+
+export interface Seen {
+  readonly worker: WorkerState;
+  readonly caught: readonly CaughtPort[];
+  readonly links: LinksObserved;
+  readonly config: MachineConfig;
 }
 
 /** A view of its own, so that changing it changes nothing else. */
-export function viewOf(observed: Observed): View {
-  const { worker, caught, links } = observed;
+export function viewOf({ worker, caught, links, config }: Seen): View {
   const backends = [...worker.backends].map(
     ([name, backend]) => [name, { ...backend, servers: new Map(backend.servers) }] as const,
   );
-  return {
+  const view: View = {
+    config,
+    owned: ownedInstances(config, links),
     worker: { info: worker.info, backends: new Map(backends), services: new Map(worker.services) },
-    caught: new Map(caught),
-    links,
+    caught: new Map(caught.map((each) => [mapKey(each.address, each.port), each])),
+    addresses: new Map(links.addresses.map((each) => [linkAddressKey(each), each])),
+    links: links.links,
+    routed: new Set(worker.services.values()),
+    freeSlots: new Map(),
   };
+  for (const [name] of backends) weighSlot(view, name);
+  return view;
+}
+
+/** A slot is free while it is empty and no service is sent to it. */
+function weighSlot(view: View, backend: string): void {
+  const slot = parseSlotName(backend);
+  if (!slot) return;
+  let free = view.freeSlots.get(slot.profile);
+  if (!free) view.freeSlots.set(slot.profile, (free = new Set()));
+  if (view.worker.backends.get(backend)?.servers.size === 0 && !view.routed.has(backend)) free.add(backend);
+  else free.delete(backend);
 }
 
 /** Notes in the view that a step has been carried out. */
 export function advance(view: View, step: Step): void {
-  const { backends, services } = view.worker;
   switch (step.kind) {
-    case 'add-address':
-      view.links = {
-        ...view.links,
-        addresses: [
-          ...view.links.addresses.filter((each) => !isAt(each, step.address)),
-          { ...step.address, prefixLength: step.address.address.includes(':') ? 128 : 32, ours: true },
-        ],
-      };
+    case 'add-address': {
+      const prefixLength = familyOf(step.address.address) === 'ipv4' ? 32 : 128;
+      view.addresses.set(linkAddressKey(step.address), { ...step.address, prefixLength, ours: true });
       return;
+    }
     case 'remove-address':
-      view.links = { ...view.links, addresses: view.links.addresses.filter((each) => !isAt(each, step.address)) };
+      view.addresses.delete(linkAddressKey(step.address));
       return;
     case 'add-server': {
       const { name, id, address, port, check } = step.server;
       serversOf(view, step.backend).set(name, { name, id, address, port, ...FRESH, ...beginning(check.kind) });
+      weighSlot(view, step.backend);
       return;
     }
     case 'use-node-check': {
@@ -65,14 +103,15 @@ export function advance(view: View, step: Step): void {
       change(view, step, { maintenance: true, up: false, secondsInState: 0 });
       return;
     case 'delete-server':
-      backends.get(step.backend)?.servers.delete(step.server);
+      view.worker.backends.get(step.backend)?.servers.delete(step.server);
+      weighSlot(view, step.backend);
       return;
     case 'add-service':
     case 'move-service':
-      services.set(step.key, step.backend);
+      route(view, step.key, step.backend);
       return;
     case 'remove-service':
-      services.delete(step.key);
+      route(view, step.key, undefined);
       return;
     case 'catch':
       view.caught.set(step.key, step.caught);
@@ -102,6 +141,12 @@ function change(view: View, at: { backend: string; server: string }, what: Parti
   if (before) servers.set(at.server, { ...before, ...what });
 }
 
-function isAt(a: { device: string; address: string }, b: { device: string; address: string }): boolean {
-  return a.device === b.device && a.address === b.address;
+function route(view: View, key: string, backend: string | undefined): void {
+  const { services } = view.worker;
+  const before = services.get(key);
+  if (backend === undefined) services.delete(key);
+  else services.set(key, backend);
+  if (before !== undefined) view.routed.delete(before);
+  if (backend !== undefined) view.routed.add(backend);
+  for (const each of [before, backend]) if (each !== undefined) weighSlot(view, each);
 }

@@ -35,7 +35,7 @@ function wanted(...services: { id: string; port: number; backends: number[] }[])
   return {
     services: new Map(all.map((each) => [each.key, each])),
     nodeChecks: new Map(),
-    vips: [],
+    vips: new Map(),
     refused: new Map(),
   };
 }

@@ -20,8 +20,6 @@ export interface Assignment {
   readonly nodeChecks: readonly AssignedNodeCheck[];
   /** Map keys that need a backend, or a node check, that haproxy does not have: only a reload gives it. */
   readonly unplaced: readonly string[];
-  /** Slots left over, by profile name. */
-  readonly freeSlots: ReadonlyMap<string, number>;
 }
 
 export interface AssignedService {
@@ -57,8 +55,7 @@ export function assignToWorker(wanted: Wanted, worker: WorkerState): Assignment 
     if (!backend || !servers) unplaced.push(key);
     else services.set(key, { wanted: service, backend, servers });
   }
-  const freeSlots = new Map([...slots].map(([profile, names]) => [profile, names.length]));
-  return { services, nodeChecks, unplaced, freeSlots };
+  return { services, nodeChecks, unplaced };
 }
 
 /** The same for haproxy.cfg: every service in a backend of its own name. `worker`: whose server names are kept. */
@@ -80,7 +77,7 @@ export function assignToFile(wanted: Wanted, worker: WorkerState | undefined, no
     if (!servers) throw new Error(`the stock of node checks is too small for ${service.owner}: this is a defect`);
     services.set(key, { wanted: service, backend: backendName(service.vip, service.port), servers });
   }
-  return { services, nodeChecks, unplaced: [], freeSlots: new Map() };
+  return { services, nodeChecks, unplaced: [] };
 }
 
 /** The backend that the map sends the service to, if it is there and fits. */

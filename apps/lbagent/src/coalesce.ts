@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** Work of which only the newest request matters. */
 export interface Coalesced {
   /** Runs the work soon; several requests before it starts are one. */
@@ -11,7 +13,10 @@ export interface Coalesced {
 export interface CoalesceSettings {
   readonly work: () => Promise<void>;
   readonly onError: (error: unknown) => void;
-  /** Pause between two runs, so that a storm of changes does not become a storm of runs; in milliseconds. */
+  /**
+   * Pause before each run and between two, so that a storm of changes does not become a storm of runs, and the first
+   * change is answered before it is written down; in milliseconds.
+   */
   readonly pauseMs: number;
 }
 
@@ -20,12 +25,13 @@ export function coalesce({ work, onError, pauseMs }: CoalesceSettings): Coalesce
   let last: Promise<void> = Promise.resolve();
   let running = false;
   const loop = async (): Promise<void> => {
+    await sleep(pauseMs);
     while (requested) {
       requested = false;
       const startedAt = performance.now();
       await work().catch(onError);
       const busyMs = performance.now() - startedAt;
-      if (requested) await new Promise((resolve) => setTimeout(resolve, Math.max(pauseMs, 5 * busyMs)));
+      if (requested) await sleep(Math.max(pauseMs, 5 * busyMs));
     }
     running = false;
   };

@@ -10,8 +10,10 @@ export interface Settled {
 
 /** What may be relied on after a pass, or undefined when it left something undone. */
 export function settledBy(held: Held, reached: Reached): Settled | undefined {
-  if (reached.applied.failed.size > 0 || reached.applied.pending > 0) return undefined;
-  return { held, owned: reached.owned.join(' '), workerPid: reached.view.worker.info.pid };
+  const { plan, applied } = reached;
+  if (applied.failed.size > 0 || applied.pending > 0 || plan.postponed > 0) return undefined;
+  if (plan.assignment.unplaced.length > 0) return undefined;
+  return { held, owned: reached.view.owned.join(' '), workerPid: reached.view.worker.info.pid };
 }
 
 /**
@@ -19,7 +21,7 @@ export function settledBy(held: Held, reached: Reached): Settled | undefined {
  * addresses owned and the same worker, there should be none.
  */
 export function driftOf(before: Settled | undefined, held: Held, reached: Reached): number {
-  const now = { held, owned: reached.owned.join(' '), workerPid: reached.view.worker.info.pid };
+  const now = { held, owned: reached.view.owned.join(' '), workerPid: reached.view.worker.info.pid };
   if (!before || before.held !== now.held || before.owned !== now.owned) return 0;
   const steps = before.workerPid === now.workerPid ? reached.plan.steps.length : 0;
   return steps + reached.repairs.length;

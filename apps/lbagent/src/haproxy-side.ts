@@ -36,7 +36,7 @@ export interface HaproxySide {
 
 const START_WITHIN_MS = 10_000;
 const RELOAD_WITHIN_MS = 20_000;
-const REWRITE_PAUSE_MS = 100;
+const REWRITE_PAUSE_MS = 50;
 const FOLD_AGAIN_MS = 30_000;
 
 export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
@@ -86,7 +86,7 @@ async function reload(next: HaproxyFiles, running: string, options: HaproxySideO
 /** Nothing known, something on disk: better what was served before than nothing. */
 async function prepareFiles(wanted: Wanted | undefined, settings: HaproxySettings): Promise<void> {
   if (!wanted && (await readIfThere(settings.configFile)) !== undefined) return;
-  const nothing: Wanted = { services: new Map(), nodeChecks: new Map(), vips: [], refused: new Map() };
+  const nothing: Wanted = { services: new Map(), nodeChecks: new Map(), vips: new Map(), refused: new Map() };
   await writeFiles(haproxyFiles(wanted ?? nothing, undefined, settings), settings);
 }
 

@@ -1,6 +1,6 @@
 import type { MachineConfig } from '@fairlead/model';
 import type { Links, RoutingSettings } from './links/types.ts';
-import type { Nftables, RulesetSettings } from './nftables/types.ts';
+import type { Nftables, NftablesObserved, RulesetSettings } from './nftables/types.ts';
 
 export interface KernelSideSettings {
   readonly ruleset: Omit<RulesetSettings, 'vrrpPeers'>;
@@ -9,19 +9,18 @@ export interface KernelSideSettings {
 
 /** What of the kernel does not change with the load balancers: table and rules, policy route, sysctls. */
 export interface KernelSide {
-  /** Puts in place what is missing and says what it was; empty: nothing was amiss. */
-  ensure(config: MachineConfig): Promise<readonly string[]>;
+  /** Puts in place what is missing and says what it was; empty: nothing was amiss. `base`: as just seen. */
+  ensure(config: MachineConfig, base: NftablesObserved['base']): Promise<readonly string[]>;
 }
 
 export function createKernelSide(settings: KernelSideSettings, nftables: Nftables, links: Links): KernelSide {
   let told = '';
   return {
-    async ensure(config) {
+    async ensure(config, base) {
       const ruleset = rulesetOf(config, settings);
       const devices = [...new Set(config.networks.map((network) => network.device))].sort();
       const repairs = [...(await links.ensureRouting({ ...settings.routing, mark: ruleset.mark, devices }))];
       const key = JSON.stringify(ruleset);
-      const { base } = await nftables.observe();
       if (base === 'intact' && told === key) return repairs;
       await nftables.ensureBase(ruleset);
       if (base !== 'intact') repairs.push(`nftables table was ${base}`);

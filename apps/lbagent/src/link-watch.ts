@@ -11,8 +11,10 @@ export interface LinkWatchParts {
   readonly onError: (error: unknown) => void;
 }
 
-/** Changes of links come in bursts; this long they are gathered. Milliseconds. */
+/** Changes of links come in bursts, most of them lbagent's own; this long they are gathered. Milliseconds. */
 const GATHER_MS = 10;
+/** Looking takes at most one part in so many of the time. */
+const SHARE = 10;
 
 /**
  * Has everything looked at when this machine gains or loses an instance, or when somebody changed a VIP. Most changes are
@@ -21,15 +23,22 @@ const GATHER_MS = 10;
 export function watchOwnAddresses(parts: LinkWatchParts): () => void {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
+  let notBefore = 0;
   const look = async (): Promise<void> => {
-    timer = undefined;
+    const startedAt = performance.now();
     const observed = await parts.links.observe();
+    const now = performance.now();
+    timer = undefined;
+    notBefore = now + SHARE * (now - startedAt);
     if (!stopped && differs(observed, parts)) parts.reconciler.look();
   };
   const stopWatching = parts.links.watch(() => {
-    timer ??= setTimeout(() => {
-      look().catch(parts.onError);
-    }, GATHER_MS);
+    timer ??= setTimeout(
+      () => {
+        look().catch(parts.onError);
+      },
+      Math.max(GATHER_MS, notBefore - performance.now()),
+    );
   });
   return () => {
     stopped = true;
@@ -44,8 +53,8 @@ function differs(observed: LinksObserved, { reconciler, held }: LinkWatchParts):
   // Without a view a look is under way already.
   if (!config || !current) return false;
   const owned = ownedInstances(config, observed);
-  if (owned.join(' ') !== ownedInstances(config, current.view.links).join(' ')) return true;
-  const desired = current.wanted.vips.filter((vip) => owned.includes(vip.vrrpInstance));
+  if (owned.join(' ') !== current.view.owned.join(' ')) return true;
+  const desired = [...current.wanted.vips.values()].filter((vip) => owned.includes(vip.vrrpInstance));
   const { add, remove } = diffAddresses(desired, observed);
   return add.length + remove.length > 0;
 }

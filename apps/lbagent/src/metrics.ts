@@ -51,7 +51,7 @@ export function createMachineMetrics(parts: MetricsParts): Metrics {
     pass({ seconds, reached }) {
       passes.observe(seconds);
       for (const step of reached.plan.steps) steps.inc({ kind: step.kind });
-      for (const [profile, free] of reached.plan.assignment.freeSlots) slots.set({ profile }, free);
+      for (const [profile, free] of reached.view.freeSlots) slots.set({ profile }, free.size);
       const { currentConnections, maxConnections } = reached.view.worker.info;
       connections.set({ kind: 'current' }, currentConnections);
       connections.set({ kind: 'limit' }, maxConnections);

@@ -1,16 +1,20 @@
-import { mapKey, observeWorker, type WorkerState } from '@fairlead/haproxy';
+import { observeWorker, type WorkerState } from '@fairlead/haproxy';
 import { type View, viewOf } from './advance.ts';
+import type { MachineConfig } from '@fairlead/model';
 import type { DataPlane } from './apply.ts';
+import type { NftablesObserved } from './nftables/types.ts';
 
 /** What is really in haproxy, nftables and on the links. Throws when one of them does not answer. */
-export async function observe(plane: DataPlane): Promise<View> {
+export async function observe(
+  config: MachineConfig,
+  plane: DataPlane,
+): Promise<{ readonly view: View; readonly base: NftablesObserved['base'] }> {
   const [worker, nft, links] = await Promise.all([
     currentWorker(plane),
     plane.nftables.observe(),
     plane.links.observe(),
   ]);
-  const caught = new Map(nft.caught.map((each) => [mapKey(each.address, each.port), each]));
-  return viewOf({ worker, caught, links });
+  return { view: viewOf({ worker, caught: nft.caught, links, config }), base: nft.base };
 }
 
 /** A worker that is on its way out keeps our connection; the one that took its place is asked instead. */

@@ -1,10 +1,9 @@
-import type { MachineConfig, MachineState } from '@fairlead/model';
-import { familyOf } from '@fairlead/model';
+import type { MachineConfig } from '@fairlead/model';
 import { prepareKeepalived, writeBatches, writeKeepalivedConfig, writeTrackFile } from './keepalived/files.ts';
 import { keepalivedProblems, renderKeepalived, type ScriptMode } from './keepalived/render.ts';
 import type { ScriptPrograms } from './keepalived/scripts.ts';
 import type { InstanceAddresses, KeepalivedPaths } from './keepalived/types.ts';
-import type { LinksObserved } from './links/types.ts';
+import type { ObservedLink } from './links/types.ts';
 import type { Supervisor } from './processes/types.ts';
 import type { Wanted } from './wanted.ts';
 
@@ -21,13 +20,13 @@ export interface OwnershipSettings {
 export interface Ownership {
   /** Directories, scripts and fifo; once, before anything else. */
   prepare(): Promise<void>;
-  /** What this machine would do as owner: call it before the addresses are looked at. */
-  prepareTakeover(state: MachineState, wanted: Wanted, links: LinksObserved): Promise<void>;
+  /** What this machine would do as owner of these VIPs. */
+  prepareTakeover(config: MachineConfig, vips: Wanted['vips'], links: readonly ObservedLink[]): Promise<void>;
   /**
    * Configuration in place and keepalived running with it; looks at the file only when `look` is set or the machine's
    * config is another. Returns what a person should know; empty: all is well.
    */
-  ensure(state: MachineState, look: boolean): Promise<readonly string[]>;
+  ensure(config: MachineConfig, look: boolean): Promise<readonly string[]>;
   /** Whether this machine is fit to own addresses; keepalived hands them over within tens of milliseconds when not. */
   setFit(fit: boolean): Promise<void>;
 }
@@ -35,6 +34,9 @@ export interface Ownership {
 export function createOwnership(settings: OwnershipSettings, keepalived: Supervisor): Ownership {
   const { paths, programs, healthPort, scripts } = settings;
   let batches = '';
+  let prepared:
+    | { readonly config: MachineConfig; readonly vips: Wanted['vips']; readonly links: readonly ObservedLink[] }
+    | undefined;
   let fit: boolean | undefined;
   let ensured: { readonly config: MachineConfig; readonly findings: readonly string[] } | undefined;
   const ensureRunning = async (config: MachineConfig): Promise<readonly string[]> => {
@@ -49,14 +51,15 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
   };
   return {
     prepare: () => prepareKeepalived({ paths, programs, healthPort }),
-    async prepareTakeover(state, wanted, links) {
-      const instances = instanceAddresses(state, wanted, links);
+    async prepareTakeover(config, vips, links) {
+      if (prepared && prepared.config === config && prepared.links === links && sameVips(prepared.vips, vips)) return;
+      const instances = instanceAddresses(config, vips, links);
       const key = JSON.stringify(instances);
-      if (key === batches) return;
-      await writeBatches(paths, instances);
+      if (key !== batches) await writeBatches(paths, instances);
       batches = key;
+      prepared = { config, vips, links };
     },
-    async ensure({ config }, look) {
+    async ensure(config, look) {
       if (!look && ensured?.config === config) return ensured.findings;
       ensured = { config, findings: await ensureRunning(config) };
       return ensured.findings;
@@ -69,26 +72,30 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
   };
 }
 
+function sameVips(a: Wanted['vips'], b: Wanted['vips']): boolean {
+  if (a === b) return true;
+  if (a.size !== b.size) return false;
+  for (const [address, vip] of a) {
+    const other = b.get(address);
+    if (other !== vip && (other?.device !== vip.device || other.vrrpInstance !== vip.vrrpInstance)) return false;
+  }
+  return true;
+}
+
 /** Every instance with its VIPs and the link they go on, in order, so that equal input gives equal output. */
-function instanceAddresses(state: MachineState, wanted: Wanted, links: LinksObserved): readonly InstanceAddresses[] {
-  return [...state.config.vrrpInstances]
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap(({ name, anchorAddress, network }): InstanceAddresses[] => {
-      const attachment = state.config.networks.find((each) => each.network === network);
-      if (!attachment) return [];
-      const { device } = attachment;
-      const vips = wanted.vips.filter((vip) => vip.vrrpInstance === name && vip.device === device);
-      const mac = attachment.announce ? links.links.find((link) => link.device === device)?.mac : undefined;
-      return [
-        {
-          instance: name,
-          device,
-          anchor: anchorAddress,
-          vips: vips
-            .map((vip) => vip.address)
-            .sort((a, b) => familyOf(a).localeCompare(familyOf(b)) || (a < b ? -1 : 1)),
-          ...(mac === undefined ? {} : { mac }),
-        },
-      ];
-    });
+function instanceAddresses(
+  config: MachineConfig,
+  vips: Wanted['vips'],
+  links: readonly ObservedLink[],
+): readonly InstanceAddresses[] {
+  const instances = [...config.vrrpInstances].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return instances.flatMap(({ name, anchorAddress, network }): InstanceAddresses[] => {
+    const attachment = config.networks.find((each) => each.network === network);
+    if (!attachment) return [];
+    const { device } = attachment;
+    const own = [...vips.values()].filter((vip) => vip.vrrpInstance === name && vip.device === device);
+    const mac = attachment.announce ? links.find((link) => link.device === device)?.mac : undefined;
+    const base = { instance: name, device, anchor: anchorAddress, vips: own.map((vip) => vip.address).sort() };
+    return [mac === undefined ? base : { ...base, mac }];
+  });
 }

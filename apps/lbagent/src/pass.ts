@@ -1,8 +1,9 @@
+import type { MachineConfig } from '@fairlead/model';
 import type { View } from './advance.ts';
 import { apply, type Applied, type DataPlane } from './apply.ts';
 import type { HaproxySide } from './haproxy-side.ts';
-import { ownedInstances } from './keepalived/state.ts';
 import type { KernelSide } from './kernel-side.ts';
+import { narrow } from './narrow.ts';
 import { observe } from './observe.ts';
 import type { Ownership } from './ownership.ts';
 import { type Plan, plan, type PlanOptions } from './plan.ts';
@@ -14,7 +15,10 @@ export interface PassParts {
   readonly haproxy: HaproxySide;
   readonly kernel: KernelSide;
   readonly ownership: Ownership;
-  readonly options: Omit<PlanOptions, 'owned'>;
+  readonly options: Omit<PlanOptions, 'owned'> & {
+    /** Below so many free slots of a profile the stock is filled up in a quiet moment. */
+    readonly lowSlots: number;
+  };
 }
 
 export interface PassInput {
@@ -22,6 +26,8 @@ export interface PassInput {
   readonly wanted: Wanted;
   /** What was reached last; undefined when that is not known. */
   readonly view: View | undefined;
+  /** What was wanted when the view was reached, with nothing left undone; undefined: something was. */
+  readonly reachedFor: Wanted | undefined;
   /** Look at everything instead of relying on `view`. */
   readonly look: boolean;
   /** Fill up the stock of empty backends when it is low, by a reload. */
@@ -33,11 +39,13 @@ export interface Reached {
   readonly view: View;
   readonly plan: Plan;
   readonly applied: Applied;
-  /** VRRP instances whose anchor is on a link of this machine. */
-  readonly owned: readonly string[];
   /** Things of the kernel's base that had to be put right. */
   readonly repairs: readonly string[];
   readonly reloaded: boolean;
+  /** The view is fresh, and all of it was planned. */
+  readonly looked: boolean;
+  /** The stock of empty backends is low, and somebody should fill it up in a quiet moment. */
+  readonly low: boolean;
   readonly findings: readonly string[];
 }
 
@@ -49,24 +57,34 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   const { held, wanted } = input;
   if (!input.view) await parts.haproxy.ensureRunning(wanted);
   const looked = input.look || !input.view;
-  const repairs = looked ? await parts.kernel.ensure(held.state.config) : [];
-  const view = looked || !input.view ? await observe(parts.plane) : input.view;
+  const { view, repairs } =
+    looked || !input.view ? await lookAt(held.state.config, parts) : { view: input.view, repairs: [] };
   // The files for whoever becomes owner are needed when the report says so, not before the change itself.
-  const takeover = parts.ownership.prepareTakeover(held.state, wanted, view.links);
-  const owned = ownedInstances(held.state.config, view.links);
-  const options = { ...parts.options, owned: new Set(owned) };
-  const planned = plan(wanted, view, options);
-  const applied = await apply(planned.steps, parts.plane, view);
-  const first = { view, plan: planned, applied, reloaded: false, trouble: [] };
-  const wantsFold = planned.fold === 'now' || (planned.fold === 'soon' && input.foldWhenLow);
+  const takeover = parts.ownership.prepareTakeover(held.state.config, wanted.vips, view.links);
+  const options = { ...parts.options, owned: new Set(view.owned) };
+  const narrowed = !looked && input.reachedFor ? narrow(input.reachedFor, wanted, view) : { wanted, observed: view };
+  const planned = plan(narrowed.wanted, narrowed.observed, options);
+  const [applied] = await Promise.all([apply(planned.steps, parts.plane, view), takeover]);
+  const first = { view, plan: planned, applied, looked, reloaded: false, trouble: [] };
+  const low = [...view.freeSlots.values()].some((free) => free.size < options.lowSlots);
+  const wantsFold = planned.assignment.unplaced.length > 0 || (low && input.foldWhenLow);
   const last = wantsFold ? await foldAndFinish(first, { wanted, options }, parts) : first;
   if (planned.steps.length > 0) parts.haproxy.rewrite();
-  await takeover;
-  const findings = [...last.trouble, ...(await parts.ownership.ensure(held.state, looked))];
-  return { ...last, owned, repairs, findings };
+  const findings = [...last.trouble, ...(await parts.ownership.ensure(held.state.config, looked))];
+  return { ...last, repairs, findings, low: low && !last.reloaded };
 }
 
-type Part = Pick<Reached, 'view' | 'plan' | 'applied' | 'reloaded'> & { readonly trouble: readonly string[] };
+async function lookAt(config: MachineConfig, parts: PassParts): Promise<{ view: View; repairs: readonly string[] }> {
+  const seen = await observe(config, parts.plane);
+  const repairs = await parts.kernel.ensure(config, seen.base);
+  // A table that was made anew has lost what was in it.
+  const { view } = seen.base === 'intact' ? seen : await observe(config, parts.plane);
+  return { view, repairs };
+}
+
+type Part = Pick<Reached, 'view' | 'plan' | 'applied' | 'looked' | 'reloaded'> & {
+  readonly trouble: readonly string[];
+};
 
 /** A reload that fails leaves all as it was: what has a place goes on, what has none is told of. */
 async function foldAndFinish(
@@ -82,11 +100,11 @@ async function foldAndFinish(
   }
   // The lasting connection is to the worker that is leaving.
   parts.plane.runtime.close();
-  const view = await observe(parts.plane);
+  const { view } = await observe(first.view.config, parts.plane);
   const planned = plan(wanted, view, options);
   const rest = await apply(planned.steps, parts.plane, view);
   const failed = new Map([...first.applied.failed, ...rest.failed]);
   const steps = [...first.plan.steps, ...planned.steps];
   const applied = { done: first.applied.done + rest.done, pending: rest.pending, failed };
-  return { view, plan: { ...planned, steps }, applied, reloaded: true, trouble: [] };
+  return { view, plan: { ...planned, steps }, applied, looked: true, reloaded: true, trouble: [] };
 }

@@ -1,7 +1,7 @@
 import { nodeCheckServerName, type WorkerState } from '@fairlead/haproxy';
 import { type Assignment, assignToWorker, observedNodeChecks } from './assign.ts';
 import { diffAddresses } from './links/plan.ts';
-import type { LinkAddress, LinksObserved } from './links/types.ts';
+import type { LinkAddress, ObservedAddress } from './links/types.ts';
 import type { CaughtPort } from './nftables/types.ts';
 import { freeNodeChecks, planServers } from './plan-servers.ts';
 import { type Halves, inOrder, type Step } from './step.ts';
@@ -10,8 +10,7 @@ import { nodeCheckKey, type Wanted } from './wanted.ts';
 export interface Plan {
   /** In order: additions from the address outwards, then removals in reverse. */
   readonly steps: readonly Step[];
-  /** `now`: something wanted has no place until haproxy is reloaded. `soon`: the stock runs low. */
-  readonly fold: 'now' | 'soon' | 'no';
+  /** What it leads to; `unplaced` waits for a reload. */
   readonly assignment: Assignment;
   /** Services that wait for a new server to come alive before an old one leaves: look again soon. */
   readonly postponed: number;
@@ -22,7 +21,8 @@ export interface Observed {
   readonly worker: WorkerState;
   /** By map key (`VIP|port`). */
   readonly caught: ReadonlyMap<string, CaughtPort>;
-  readonly links: LinksObserved;
+  /** By `linkAddressKey`. */
+  readonly addresses: ReadonlyMap<string, ObservedAddress>;
 }
 
 export interface PlanOptions {
@@ -30,8 +30,6 @@ export interface PlanOptions {
   readonly owned: ReadonlySet<string>;
   /** How long a removed backend keeps the connections it has. */
   readonly drainSeconds: number;
-  /** Below so many free slots of a profile the file is folded in soon. */
-  readonly lowSlots: number;
 }
 
 /** The steps from what is there to what is wanted; none when they agree. Nothing depends on the order of anything. */
@@ -54,14 +52,12 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
     ...(assignment.unplaced.length > 0 ? [] : freeNodeChecks(wanted, worker)),
     ...addresses.remove,
   ];
-  const low = [...assignment.freeSlots.values()].some((count) => count < options.lowSlots);
-  const fold = assignment.unplaced.length > 0 ? 'now' : low ? 'soon' : 'no';
-  return { steps, fold, assignment, postponed: servers.postponed };
+  return { steps, assignment, postponed: servers.postponed };
 }
 
 function planAddresses(wanted: Wanted, observed: Observed, { owned }: PlanOptions): Halves {
-  const desired = wanted.vips.filter((vip) => owned.has(vip.vrrpInstance));
-  const { add, remove } = diffAddresses(desired, observed.links);
+  const desired = [...wanted.vips.values()].filter((vip) => owned.has(vip.vrrpInstance));
+  const { add, remove } = diffAddresses(desired, { links: [], addresses: [...observed.addresses.values()] });
   return {
     add: [...add].sort(byAddress).map((address) => ({ kind: 'add-address', address })),
     remove: [...remove].sort(byAddress).map((address) => ({ kind: 'remove-address', address })),

@@ -11,7 +11,7 @@ import { refusalsOf } from './refusals.ts';
 import { downBackends } from './report.ts';
 import type { Held } from './state.ts';
 import type { StatusBoard } from './status-board.ts';
-import { type Wanted, wantedOf } from './wanted.ts';
+import { createWantedReader, type Wanted } from './wanted.ts';
 
 export interface ReconcileParts extends PassParts {
   readonly log: Logger;
@@ -58,6 +58,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   let nodeChecks: ReadonlyMap<string, NodeCheckChoice> = new Map();
   let cause: Cause | undefined;
   let view: View | undefined;
+  let reachedFor: Wanted | undefined;
   let settled: Settled | undefined;
   let look = true;
   let lastHeldAt = 0;
@@ -79,8 +80,9 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     }, ms);
   };
   const answers = followAnswers((unanswered) => board.update({ unanswered }));
+  const readWanted = createWantedReader();
   const wanted = remember((state: Held, choices: typeof nodeChecks) =>
-    wantedOf(state.state, { families: parts.families, nodeChecks: choices }),
+    readWanted(state.state, { families: parts.families, nodeChecks: choices }),
   );
 
   async function once(): Promise<void> {
@@ -89,7 +91,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       look = false;
       return;
     }
-    const input = { held, wanted: wanted(held, nodeChecks), view, look };
+    const input = { held, wanted: wanted(held, nodeChecks), view, reachedFor, look };
     const answered = cause;
     cause = undefined;
     look = false;
@@ -97,10 +99,11 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     const quiet = startedAt - lastHeldAt > QUIET_MS;
     const reached = await pass({ ...input, foldWhenLow: quiet }, parts);
     view = reached.view;
+    reachedFor = settledBy(held, reached) && input.wanted;
     tell(input, reached, answered);
     parts.onPass?.({ seconds: (performance.now() - startedAt) / 1000, reached });
     if (reached.plan.postponed > 0) lookSoon(POSTPONED_MS);
-    else if (reached.plan.fold === 'soon') lookSoon(QUIET_MS);
+    else if (reached.low) lookSoon(QUIET_MS);
     else if (reached.applied.pending > 0 || reached.applied.failed.size > 0) lookSoon(PENDING_MS);
     else lookSoon(parts.lookEveryMs);
   }
@@ -118,10 +121,10 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     const change = {
       applied: input.held.version,
       refused,
-      owned: reached.owned,
+      owned: reached.view.owned,
       driftRepaired: driftRepaired + drift,
       haproxyReloads: haproxyReloads + (reached.reloaded ? 1 : 0),
-      down: downBackends(reached.plan.assignment, reached.view.worker),
+      ...(reached.looked ? { down: downBackends(reached.plan.assignment, reached.view.worker) } : {}),
       unanswered: answers.follow(input.wanted, loadBalancersOf(input.held)),
     };
     const micros = answered && Math.round((performance.now() - answered.arrivedAt) * 1000);
@@ -133,6 +136,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
 
   function failed(error: unknown): void {
     view = undefined;
+    reachedFor = undefined;
     settled = undefined;
     look = true;
     failures += 1;

@@ -26,16 +26,26 @@ const SCHEMA = 1;
 /** On the disk, whole or not at all, when this returns. */
 export async function writeStateFile(path: string, { held, nodeChecks }: Remembered): Promise<void> {
   const { version, state, unreadable } = held;
-  const stored: Stored = {
+  const rest: Omit<Stored, 'loadBalancers'> = {
     schema: SCHEMA,
     version,
     config: state.config,
     nodeSets: [...state.nodeSets.values()],
-    loadBalancers: [...state.loadBalancers.values()],
     unreadable: Object.fromEntries(unreadable),
     nodeChecks: Object.fromEntries(nodeChecks),
   };
-  await writeWholeFile(path, `${JSON.stringify(stored)}\n`, 0o600);
+  const loadBalancers = [...state.loadBalancers.values()].map(textOf).join(',\n');
+  const text = `${JSON.stringify(rest).slice(0, -1)},"loadBalancers":[\n${loadBalancers}\n]}\n`;
+  await writeWholeFile(path, text, 0o600);
+}
+
+const texts = new WeakMap<PlacedLoadBalancer, string>();
+
+/** One change among thousands of load balancers must not cost the writing down of all of them. */
+function textOf(placed: PlacedLoadBalancer): string {
+  let text = texts.get(placed);
+  if (text === undefined) texts.set(placed, (text = JSON.stringify(placed)));
+  return text;
 }
 
 /**

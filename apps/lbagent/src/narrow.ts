@@ -1,0 +1,69 @@
+import { nodeCheckBackendName } from '@fairlead/haproxy';
+import type { Address } from '@fairlead/model';
+import type { View } from './advance.ts';
+import { linkAddressKey } from './links/plan.ts';
+import type { Observed } from './plan.ts';
+import type { Wanted } from './wanted.ts';
+
+/** A part of what is wanted and of what is there, to be planned by itself. */
+export interface Narrowed {
+  readonly wanted: Wanted;
+  readonly observed: Observed;
+}
+
+/**
+ * What differs between two wishes, and what is there of it, with as many free slots as that may take. After a pass that
+ * left nothing undone, planning this is planning everything, at a price that does not grow with the site.
+ */
+export function narrow(before: Wanted, wanted: Wanted, view: View): Narrowed {
+  const keys = differing(before.services, wanted.services);
+  const vips = differing(before.vips, wanted.vips);
+  return {
+    wanted: { ...wanted, services: only(wanted.services, keys), vips: only(wanted.vips, vips) },
+    observed: {
+      worker: {
+        info: view.worker.info,
+        backends: only(view.worker.backends, backendsFor(keys, view)),
+        services: only(view.worker.services, keys),
+      },
+      caught: only(view.caught, keys),
+      addresses: only(view.addresses, new Set([...vips].flatMap((vip) => placesOf(vip, [before, wanted])))),
+    },
+  };
+}
+
+function backendsFor(keys: ReadonlySet<string>, view: View): ReadonlySet<string> {
+  const names = new Set([nodeCheckBackendName('healthz'), nodeCheckBackendName('tcp')]);
+  for (const key of keys) {
+    const backend = view.worker.services.get(key);
+    if (backend !== undefined) names.add(backend);
+  }
+  for (const free of view.freeSlots.values()) {
+    const lowest = [...free].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+    for (const name of lowest.slice(0, keys.size)) names.add(name);
+  }
+  return names;
+}
+
+function placesOf(vip: Address, wishes: readonly Wanted[]): readonly string[] {
+  return wishes.flatMap(({ vips }) => {
+    const found = vips.get(vip);
+    return found ? [linkAddressKey(found)] : [];
+  });
+}
+
+function differing<K, T>(a: ReadonlyMap<K, T>, b: ReadonlyMap<K, T>): ReadonlySet<K> {
+  const keys = new Set<K>();
+  for (const [key, value] of a) if (b.get(key) !== value) keys.add(key);
+  for (const [key, value] of b) if (a.get(key) !== value) keys.add(key);
+  return keys;
+}
+
+function only<K, T>(map: ReadonlyMap<K, T>, keys: ReadonlySet<K>): Map<K, T> {
+  const some = new Map<K, T>();
+  for (const key of keys) {
+    const value = map.get(key);
+    if (value !== undefined) some.set(key, value);
+  }
+  return some;
+}

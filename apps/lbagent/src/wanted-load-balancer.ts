@@ -1,0 +1,186 @@
+import { isCheckPath, mapKey, pickByRendezvous, PLAIN, type Profile, serverIds } from '@fairlead/haproxy';
+import {
+  type Address,
+  type AddressFamily,
+  displayName,
+  familyOf,
+  formatEndpoint,
+  type LoadBalancer,
+  type MachineConfig,
+  type Node,
+  type NodeSet,
+  type PlacedAddress,
+  type PlacedLoadBalancer,
+  type Port,
+  type Refusal,
+  refusal,
+  specialUse,
+} from '@fairlead/model';
+import { HEALTHZ_PORT, type NodeCheckChoice } from './node-check-choice.ts';
+import {
+  type NodeCheck,
+  nodeCheckKey,
+  type WantedCheck,
+  type WantedServer,
+  type WantedService,
+  type WantedVip,
+} from './wanted-types.ts';
+
+/** What one load balancer by itself asks of this machine. */
+export type Reading =
+  | {
+      readonly services: readonly WantedService[];
+      readonly vips: readonly WantedVip[];
+      /** By `nodeCheckKey`. */
+      readonly nodeChecks: ReadonlyMap<string, NodeCheck>;
+      /** Where its backends are. */
+      readonly backends: ReadonlySet<Address>;
+    }
+  | { readonly refused: Refusal };
+
+/** All that a reading depends on besides the load balancer. */
+export interface Surroundings {
+  readonly config: MachineConfig;
+  readonly families: readonly AddressFamily[];
+  /** Nodes of its cluster; undefined: none known. */
+  readonly nodeSet: NodeSet | undefined;
+  readonly choice: NodeCheckChoice;
+}
+
+export function readLoadBalancer(placed: PlacedLoadBalancer, around: Surroundings): Reading {
+  const vips: WantedVip[] = [];
+  const services: WantedService[] = [];
+  for (const placedAddress of placed.addresses) {
+    const vip = placeVip(placedAddress, around);
+    if ('refused' in vip) return vip;
+    vips.push(vip.vip);
+    for (const port of placed.loadBalancer.ports) {
+      const service = oneService(placed.loadBalancer, port, placedAddress.address, around);
+      if ('refused' in service) return service;
+      services.push(service.service);
+    }
+  }
+  const servers = services.flatMap((service) => service.servers);
+  const checks = servers.flatMap(({ check }) => (check.kind === 'node' ? [check.check] : []));
+  const nodeChecks = new Map(checks.map((check) => [nodeCheckKey(check), check]));
+  return { services, vips, nodeChecks, backends: new Set(servers.map((server) => server.address)) };
+}
+
+function placeVip(
+  placed: PlacedAddress,
+  { config, families }: Surroundings,
+): { vip: WantedVip } | { refused: Refusal } {
+  const { address, vrrpInstance } = placed;
+  if (!families.includes(familyOf(address))) {
+    return {
+      refused: refusal('FAMILY_NOT_SERVED', '', `${address}: this machine serves ${families.join(', ')} only`),
+    };
+  }
+  const network = config.networks.find((each) => each.network === placed.network);
+  if (!network) {
+    const message = `${address} is in network ${placed.network}, which has no interface here: add it to the Machine`;
+    return { refused: refusal('NETWORK_NOT_ATTACHED', '', message) };
+  }
+  if (!config.vrrpInstances.some((each) => each.name === vrrpInstance)) {
+    const message = `${address} belongs to VRRP instance ${vrrpInstance}, which this machine was not told of`;
+    return { refused: refusal('VRRP_INSTANCE_UNKNOWN', '', message) };
+  }
+  return { vip: { address, vrrpInstance, device: network.device, announce: network.announce } };
+}
+
+function oneService(
+  lb: LoadBalancer,
+  port: Port,
+  vip: Address,
+  around: Surroundings,
+): { service: WantedService } | { refused: Refusal } {
+  if (port.check.kind === 'http' && !isCheckPath(port.check.path)) {
+    const message = `the check path ${JSON.stringify(port.check.path.slice(0, 80))} is not a plain URL path: change it`;
+    return { refused: refusal('CHECK_PATH_INVALID', 'check.path', message) };
+  }
+  const backends = backendsOf(lb, port, vip, around);
+  const wrong = backends.find((backend) => specialUse(backend.address) !== undefined);
+  if (wrong) {
+    const message = `the backend ${wrong.label}: ${wrong.address} ${specialUse(wrong.address)}: name another address`;
+    return { refused: refusal('BACKEND_NOT_ALLOWED', '', message) };
+  }
+  const ids = serverIds(backends.map(definition));
+  const profile: Profile = port.check.kind === 'http' ? { kind: 'http', path: port.check.path } : PLAIN;
+  const servers = uniqueById(backends.map((backend, index) => ({ ...backend, id: ids[index]! })));
+  const key = mapKey(vip, port.port);
+  const owner = displayName(lb) || lb.id;
+  return { service: { key, loadBalancerId: lb.id, owner, vip, port: port.port, profile, servers } };
+}
+
+type Backend = Omit<WantedServer, 'id'>;
+
+function backendsOf(lb: LoadBalancer, port: Port, vip: Address, around: Surroundings): readonly Backend[] {
+  const { target } = port;
+  if (target.kind === 'endpoints') {
+    const check = checkOf(port, undefined);
+    return target.endpoints.map((endpoint) => ({
+      label: endpoint.name,
+      address: endpoint.address,
+      port: endpoint.port,
+      draining: endpoint.draining,
+      check,
+    }));
+  }
+  const { nodeSet, choice } = around;
+  if (!nodeSet) return [];
+  return eligibleNodes(nodeSet, target.nodes, lb.id).flatMap((node) => {
+    const address = node.addresses.find((each) => familyOf(each) === familyOf(vip)) ?? node.addresses[0];
+    if (address === undefined) return [];
+    const check = checkOf(port, { address, choice });
+    return [{ label: node.name, address, port: target.nodePort, draining: node.draining, check }];
+  });
+}
+
+/**
+ * `Local` names its nodes. `Cluster` takes at most maxBackends of the eligible ones; when none is eligible any more the
+ * last answer is better than none, so all are taken. A draining node stays where it would have been chosen.
+ */
+function eligibleNodes(nodeSet: NodeSet, named: 'all' | readonly string[], key: string): readonly Node[] {
+  const byName = new Map(nodeSet.nodes.map((node) => [node.name, node]));
+  if (named !== 'all') {
+    return [...new Set(named)].sort().flatMap((name) => {
+      const node = byName.get(name);
+      return node && (node.eligible || node.draining) ? [node] : [];
+    });
+  }
+  const eligible = nodeSet.nodes.filter((node) => node.eligible && !node.draining);
+  const active = eligible.length > 0 ? eligible : nodeSet.nodes.filter((node) => !node.draining);
+  const draining = nodeSet.nodes.filter((node) => node.draining);
+  const names = (nodes: readonly Node[]): string[] => nodes.map((node) => node.name);
+  const chosen = pickByRendezvous(key, names(active), nodeSet.maxBackends);
+  const before = pickByRendezvous(key, names([...active, ...draining]), nodeSet.maxBackends);
+  const leaving = before.filter((name) => byName.get(name)!.draining);
+  return [...chosen, ...leaving].map((name) => byName.get(name)!);
+}
+
+function checkOf(port: Port, node: { address: Address; choice: NodeCheckChoice } | undefined): WantedCheck {
+  if (port.check.kind === 'tcp') return { kind: 'tcp' };
+  if (port.check.kind === 'http') return { kind: 'http', port: port.check.port };
+  // A backend that is not a node has nothing to share: it is asked itself.
+  if (!node) return { kind: 'tcp' };
+  const { address, choice } = node;
+  if (choice.kind === 'none') return { kind: 'none' };
+  if (choice.kind === 'healthz') return { kind: 'node', check: { kind: 'healthz', address, port: HEALTHZ_PORT } };
+  return { kind: 'node', check: { kind: 'tcp', address, port: choice.port } };
+}
+
+function definition({ address, port, check }: Backend): string {
+  const checked =
+    check.kind === 'node' ? nodeCheckKey(check.check) : check.kind === 'http' ? `http ${check.port}` : check.kind;
+  return `${formatEndpoint(address, port)} ${checked}`;
+}
+
+// Two names for one address and port are one server; it drains when both do.
+function uniqueById(servers: readonly WantedServer[]): readonly WantedServer[] {
+  const byId = new Map<number, WantedServer>();
+  for (const server of servers) {
+    const other = byId.get(server.id);
+    byId.set(server.id, other ? { ...other, draining: other.draining && server.draining } : server);
+  }
+  return [...byId.values()].sort((a, b) => (a.label < b.label ? -1 : a.label > b.label ? 1 : a.id - b.id));
+}

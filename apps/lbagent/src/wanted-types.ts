@@ -1,0 +1,66 @@
+import type { Profile } from '@fairlead/haproxy';
+import { type Address, type AddressFamily, formatEndpoint, type Refusal } from '@fairlead/model';
+import type { NodeCheckChoice } from './node-check-choice.ts';
+
+/** What this machine's data plane should be, whoever owns the addresses. */
+export interface Wanted {
+  /** By map key (`VIP|port`). */
+  readonly services: ReadonlyMap<string, WantedService>;
+  /** By `nodeCheckKey`. */
+  readonly nodeChecks: ReadonlyMap<string, NodeCheck>;
+  readonly vips: ReadonlyMap<Address, WantedVip>;
+  readonly refused: ReadonlyMap<string, Refusal>;
+}
+
+export interface WantedService {
+  readonly key: string;
+  readonly loadBalancerId: string;
+  readonly owner: string;
+  readonly vip: Address;
+  readonly port: number;
+  readonly profile: Profile;
+  readonly servers: readonly WantedServer[];
+}
+
+export interface WantedServer {
+  /** Hash of all that HAProxy fixes when the server is made. */
+  readonly id: number;
+  /** Node or endpoint name. */
+  readonly label: string;
+  readonly address: Address;
+  readonly port: number;
+  readonly check: WantedCheck;
+  /** Keeps the connections it has, gets no new ones. */
+  readonly draining: boolean;
+}
+
+export type WantedCheck =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'tcp' }
+  | { readonly kind: 'http'; readonly port: number }
+  | { readonly kind: 'node'; readonly check: NodeCheck };
+
+/** One check that all servers of a node share. */
+export interface NodeCheck {
+  readonly kind: 'healthz' | 'tcp';
+  readonly address: Address;
+  readonly port: number;
+}
+
+export interface WantedVip {
+  readonly address: Address;
+  readonly device: string;
+  readonly vrrpInstance: string;
+  readonly announce: boolean;
+}
+
+export interface WantedOptions {
+  /** Families that this machine has a listener for. */
+  readonly families: readonly AddressFamily[];
+  /** By cluster; a cluster that is not there is asked by healthz. */
+  readonly nodeChecks: ReadonlyMap<string, NodeCheckChoice>;
+}
+
+export function nodeCheckKey(check: NodeCheck): string {
+  return `${check.kind} ${formatEndpoint(check.address, check.port)}`;
+}

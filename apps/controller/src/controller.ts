@@ -1,23 +1,28 @@
 import type { Clock } from '@fairlead/control-loop';
-import { pause, WorkQueue } from '@fairlead/control-loop';
-import type { Logger, Registry, Trace } from '@fairlead/telemetry';
-import { newTrace, withTrace } from '@fairlead/telemetry';
-import { announceFailure, announceNodeRefused } from './announce.ts';
+import { pause } from '@fairlead/control-loop';
+import type { Logger, Registry } from '@fairlead/telemetry';
+import { newTrace } from '@fairlead/telemetry';
+import { announceNodeRefused } from './announce.ts';
 import type { Cloudagent } from './cloudagent.ts';
-import { SessionSuperseded } from './cloudagent.ts';
 import type { Api } from './cluster/api.ts';
+import type { Cluster } from './cluster/cluster.ts';
 import { createCluster } from './cluster/cluster.ts';
-import { createServiceWriter, NotLeading } from './cluster/service-writer.ts';
+import { createServiceWriter } from './cluster/service-writer.ts';
+import type { EventRecorder } from './event-recorder.ts';
 import { createEventRecorder } from './event-recorder.ts';
+import type { Election } from './leader-election.ts';
 import { createElection } from './leader-election.ts';
 import type { ElectionTimes } from './leadership.ts';
-import { createMarks } from './marks.ts';
+import type { Metrics } from './metrics.ts';
 import { registerMetrics } from './metrics.ts';
 import { describeNode } from './nodes.ts';
-import type { Outcome, ReconcileParts } from './reconcile.ts';
+import type { ReconcileParts } from './reconcile.ts';
 import { reconcile } from './reconcile.ts';
-import { createSession, NoSession } from './session.ts';
+import type { Session } from './session.ts';
+import { createSession } from './session.ts';
 import { suspendAwareClock } from './suspend-aware-clock.ts';
+import type { Turns } from './turns.ts';
+import { createTurns } from './turns.ts';
 
 export interface ControllerOptions {
   readonly clusterName: string;
@@ -50,19 +55,65 @@ export interface Controller {
   retire(): Promise<void>;
 }
 
-/** The one key that is not a Service's: all nodes together. */
-const NODES = 'nodes';
 const RESYNC_MS = 600_000;
 const STALE_MS = 180_000;
+const ALONE_MS = 10_000;
+const LAST_WORDS_MS = 2_000;
+
+/** The parts, which call each other by way of this one object. */
+interface Parts {
+  readonly election: Election;
+  readonly cluster: Cluster;
+  readonly session: Session;
+  readonly recorder: EventRecorder;
+  readonly turns: Turns;
+  readonly metrics: Metrics;
+  /** Resolves when we lead and know the cluster. */
+  readonly ready: PromiseWithResolvers<void>;
+}
 
 /** Puts the parts together: what changes marks keys, the queue works on them while we lead. */
 export function createController(options: ControllerOptions): Controller {
-  const { clock, log, api, registry, random, wallClock } = options;
-  const now = (): number => clock.now();
-  const marks = createMarks(clock);
   const ready = Promise.withResolvers<void>();
+  const begin = (): void => {
+    if (!election.leads() || !cluster.synced) return;
+    ready.resolve();
+    turns.markAll();
+  };
+  const election = takePart(options, begin);
+  const cluster = createCluster({
+    service: (key) => turns.mark(key),
+    nodes: () => turns.markNodes(),
+    synced: begin,
+  });
+  const recorder = recordEvents(options, () => parts);
+  const session = speak(options, () => parts);
+  const turns = takeTurns(options, { election, cluster, session, recorder }, () => metrics);
+  const metrics = registerMetrics(options.registry, {
+    cluster,
+    session,
+    leads: () => election.leads(),
+    queueDepth: () => turns.depth(),
+    eventsWaiting: () => recorder.waiting,
+    certificateEnds: options.certificateEnds,
+    now: () => options.clock.now(),
+    wallClock: options.wallClock,
+  });
+  const parts: Parts = { election, cluster, session, recorder, turns, metrics, ready };
+  return {
+    problems: () => problemsOf(options, parts),
+    run: (signal) => run(options, parts, signal),
+    async retire() {
+      await Promise.race([recorder.drained(), pause(options.clock, LAST_WORDS_MS, new AbortController().signal)]);
+      await election.release();
+    },
+  };
+}
 
-  const election = createElection({
+function takePart(options: ControllerOptions, begin: () => void): Election {
+  const { api, clock, wallClock, random, log } = options;
+  let lastHolder = '';
+  return createElection({
     api,
     namespace: options.leaseNamespace,
     leaseName: options.leaseName,
@@ -77,186 +128,128 @@ export function createController(options: ControllerOptions): Controller {
     },
     onLost: options.onLeadershipLost,
     onFailure: (err) => log.warn({ err }, 'the lease could not be read or written; trying again'),
-    onHolder: reportHolder(log),
+    onHolder(holder) {
+      if (holder !== lastHolder) log.info({ holder }, 'who leads');
+      lastHolder = holder;
+    },
   });
-  const leads = (): boolean => election.leads();
-  const cluster = createCluster({ service: (key) => mark(key), nodes: () => mark(NODES), synced: () => begin() });
-  const recorder = createEventRecorder({
+}
+
+function recordEvents({ api, identity, clock, wallClock, log }: ControllerOptions, parts: () => Parts): EventRecorder {
+  return createEventRecorder({
     api,
-    instance: options.identity,
-    leads,
+    instance: identity,
+    leads: () => parts().election.leads(),
     clock,
     wallClock,
     onLost(err) {
-      metrics.eventLost();
+      parts().metrics.eventLost();
       log.warn({ err }, 'an event was not written');
     },
   });
-  const session = createSession({
-    cloudagent: options.cloudagent,
-    holder: options.identity,
-    mayOpen: leads,
-    nodes: () => cluster.nodes().map(describeNode),
+}
+
+function speak({ cloudagent, identity, clock, random, log }: ControllerOptions, parts: () => Parts): Session {
+  return createSession({
+    cloudagent,
+    holder: identity,
+    mayOpen: () => parts().election.leads(),
+    nodes: () => parts().cluster.nodes().map(describeNode),
     clock,
     random,
     newTrace,
     onOpen() {
+      const { cluster, session, turns } = parts();
       log.info({ services: cluster.serviceKeys().length, held: session.heldKeys().length }, 'session open');
-      markAll();
+      turns.markAll();
     },
-    onStatus: (key) => mark(key, marks.last(key)),
+    onStatus: (key) => parts().turns.markNews(key),
     onNodesRefused(refusals) {
       for (const refusal of refusals) {
         log.warn(refusal, 'a node may not be a backend');
-        recorder.announce(announceNodeRefused(refusal));
+        parts().recorder.announce(announceNodeRefused(refusal));
       }
     },
     onClosed(err) {
-      metrics.sessionEnded();
+      parts().metrics.sessionEnded();
       log.warn({ err }, 'no session with the cloudagent; trying again');
       // Services without any word yet get one; the others are left as they are.
-      markAll();
+      parts().turns.markAll();
     },
   });
-  const metrics = registerMetrics(registry, {
-    cluster,
-    session,
-    leads,
-    queueDepth: () => queue.depth(),
-    eventsWaiting: () => recorder.waiting,
-    certificateEnds: options.certificateEnds,
-    now,
-    wallClock,
-  });
+}
+
+function takeTurns(
+  options: ControllerOptions,
+  { election, cluster, session, recorder }: Pick<Parts, 'election' | 'cluster' | 'session' | 'recorder'>,
+  metrics: () => Metrics,
+): Turns {
+  const { clock, random, log, api, workers, clusterName, defaultClass, wallClock } = options;
+  const leads = (): boolean => election.leads();
+  const announce: EventRecorder['announce'] = (announcement) => recorder.announce(announcement);
+  const now = (): number => clock.now();
   const parts: ReconcileParts = {
-    clusterName: options.clusterName,
-    defaultClass: options.defaultClass,
+    clusterName,
+    defaultClass,
     cluster,
     session,
     writer: createServiceWriter(api, cluster, leads),
-    announce: (announcement) => recorder.announce(announcement),
-    onPublished: (key) => metrics.published((clock.now() - marks.firstSeen(key)) / 1000),
+    announce,
+    onPublished: (key) => metrics().published((now() - turns.firstSeen(key)) / 1000),
     published: new Map(),
     now,
     wallClock,
   };
-  const queue = new WorkQueue({
-    workers: options.workers,
+  const turns = createTurns({
+    workers,
     clock,
     random,
-    work: (key) => timed(() => work(key)),
-    onFailure({ key, error, failures, retryAfterMs }) {
-      log.error({ err: error, key, failures, retryAfterMs }, 'a turn failed; trying again');
-      const service = cluster.service(key);
-      if (service !== undefined) recorder.announce(announceFailure(service, messageOf(error)));
+    log,
+    leads,
+    cluster,
+    session,
+    reconcile: (key, turn) => reconcile(key, parts, turn),
+    announce,
+    onTurn: (result, seconds) => metrics().turn(result, seconds),
+  });
+  return turns;
+}
+
+function problemsOf({ clock }: ControllerOptions, { cluster, election, session }: Parts): string[] {
+  if (!cluster.synced) return ['the API server has not told everything yet'];
+  const now = clock.now();
+  const stale = Object.entries(cluster.health).filter(([, { lastHeard }]) => now - (lastHeard ?? now) > STALE_MS);
+  const alone = election.leads() && !session.open && now - session.closedSince > ALONE_MS;
+  return [
+    ...stale.map(([kind]) => `nothing was heard of ${kind} for a while: is the API server well?`),
+    ...(alone ? ['the cloudagent does not answer: see the log'] : []),
+  ];
+}
+
+async function run(options: ControllerOptions, parts: Parts, signal: AbortSignal): Promise<void> {
+  const { api, clock, random, log, watchIdleMs } = options;
+  const { cluster, election, session, turns, metrics, ready } = parts;
+  signal.addEventListener('abort', () => ready.resolve());
+  const followed = cluster.follow({
+    api,
+    signal,
+    clock,
+    random,
+    ...(watchIdleMs === undefined ? {} : { idleMs: watchIdleMs }),
+    onFailure(kind, err) {
+      metrics.watchFailed(kind);
+      log.warn({ err, kind }, 'a watch failed; beginning it again');
     },
   });
-
-  function begin(): void {
-    if (!leads() || !cluster.synced) return;
-    ready.resolve();
-    markAll();
-  }
-
-  // While another leads nothing is marked: whoever begins to lead looks at everything.
-  function mark(key: string, trace?: Trace): void {
-    if (!leads() || !cluster.synced) return;
-    marks.set(key, trace);
-    queue.add(key);
-  }
-
-  function markAll(): void {
-    mark(NODES);
-    for (const key of cluster.serviceKeys()) mark(key);
-    if (session.open) for (const key of session.heldKeys()) mark(key);
-  }
-
-  async function work(key: string): Promise<Outcome> {
-    const trace = marks.take(key);
-    if (!leads()) return undefined;
-    try {
-      if (key !== NODES) return await reconcile(key, parts, { trace, log: withTrace(log, trace) });
-      if (session.open) await session.syncNodes(trace);
-      return undefined;
-    } catch (error) {
-      // The next session, or the next leader, looks at everything.
-      if (isInterruption(error)) return undefined;
-      throw error;
-    } finally {
-      if (key !== NODES && cluster.service(key) === undefined) marks.forget(key);
-    }
-  }
-
-  async function timed(turn: () => Promise<Outcome>): Promise<Outcome> {
-    const began = clock.now();
-    let result: 'done' | 'failed' = 'failed';
-    try {
-      const outcome = await turn();
-      result = 'done';
-      return outcome;
-    } finally {
-      metrics.turn(result, (clock.now() - began) / 1000);
-    }
-  }
-
-  async function resync(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await pause(clock, RESYNC_MS * (0.8 + random() * 0.4), signal);
-      if (!signal.aborted) markAll();
-    }
-  }
-
-  return {
-    problems() {
-      if (!cluster.synced) return ['the API server has not told everything yet'];
-      const stale = Object.entries(cluster.health).filter(([, { lastHeard }]) => clock.now() - lastHeard! > STALE_MS);
-      const alone = leads() && !session.open && clock.now() - session.closedSince > 10_000;
-      return [
-        ...stale.map(([kind]) => `nothing was heard of ${kind} for a while: is the API server well?`),
-        ...(alone ? ['the cloudagent does not answer: see the log'] : []),
-      ];
-    },
-    async run(signal) {
-      signal.addEventListener('abort', () => ready.resolve());
-      const followed = cluster.follow({
-        api,
-        signal,
-        clock,
-        random,
-        ...(options.watchIdleMs === undefined ? {} : { idleMs: options.watchIdleMs }),
-        onFailure(kind, err) {
-          metrics.watchFailed(kind);
-          log.warn({ err, kind }, 'a watch failed; beginning it again');
-        },
-      });
-      await Promise.all([
-        followed,
-        election.run(signal),
-        ready.promise.then(() => session.run(signal)),
-        resync(signal),
-      ]);
-      await queue.stop();
-    },
-    async retire() {
-      await Promise.race([recorder.drained(), pause(clock, 2_000, new AbortController().signal)]);
-      await election.release();
-    },
-  };
+  const spoken = ready.promise.then(() => session.run(signal));
+  await Promise.all([followed, election.run(signal), spoken, lookAgain(options, turns, signal)]);
+  await turns.stop();
 }
 
-/** Logs who leads, once per change. */
-function reportHolder(log: Logger): (holder: string) => void {
-  let last = '';
-  return (holder) => {
-    if (holder !== last) log.info({ holder }, 'who leads');
-    last = holder;
-  };
-}
-
-function isInterruption(error: unknown): boolean {
-  return error instanceof NoSession || error instanceof NotLeading || error instanceof SessionSuperseded;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Events are enough; that nothing was missed is looked at now and then all the same. */
+async function lookAgain({ clock, random }: ControllerOptions, turns: Turns, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await pause(clock, RESYNC_MS * (0.8 + random() * 0.4), signal);
+    if (!signal.aborted) turns.markAll();
+  }
 }

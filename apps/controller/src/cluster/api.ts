@@ -3,6 +3,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Clock } from '@fairlead/control-loop';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { credentialSource } from './credentials.ts';
 import { field, integer, text } from './narrow.ts';
 
 /** A request that the API server answered with an error, or did not answer (status 0). */
@@ -55,8 +56,6 @@ export interface Api {
 
 export const MERGE_PATCH = 'application/strategic-merge-patch+json';
 
-/** Tokens and certificates that are files get replaced while we run: look again after so long. */
-const CREDENTIALS_MS = 10_000;
 const DEFAULT_TIMEOUT_MS = 15_000;
 
 /**
@@ -129,72 +128,6 @@ export function openApi(kubeConfig: KubeConfig, clock: Clock): Api {
       connections.close();
     },
   };
-}
-
-interface Connection {
-  readonly agent: http.Agent;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-function credentialSource(
-  kubeConfig: KubeConfig,
-  base: URL,
-  clock: Clock,
-): { current(): Promise<Connection>; close(): void } {
-  let connection: Connection | undefined;
-  let material = '';
-  let readAt = 0;
-
-  async function read(): Promise<Connection> {
-    const options: https.RequestOptions = {};
-    // Its agent is made anew when a certificate changes, which client-node does not do.
-    await kubeConfig.applyToHTTPSOptions(options);
-    const tls = {
-      ca: options.ca,
-      cert: options.cert,
-      key: options.key,
-      servername: options.servername,
-      rejectUnauthorized: options.rejectUnauthorized,
-    };
-    const fingerprint = JSON.stringify(Object.values(tls).map(String));
-    const headers = headersOf(options);
-    if (connection !== undefined && fingerprint === material) return { agent: connection.agent, headers };
-    connection?.agent.destroy();
-    material = fingerprint;
-    const pool = {
-      keepAlive: true,
-      keepAliveMsecs: 15_000,
-      maxSockets: 64,
-      maxFreeSockets: 16,
-      scheduling: 'lifo' as const,
-    };
-    const given = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
-    const agent = base.protocol === 'http:' ? new http.Agent(pool) : new https.Agent({ ...pool, ...given });
-    return { agent, headers };
-  }
-
-  return {
-    async current() {
-      if (connection === undefined || clock.now() - readAt > CREDENTIALS_MS) {
-        connection = await read();
-        readAt = clock.now();
-      }
-      return connection;
-    },
-    close() {
-      connection?.agent.destroy();
-    },
-  };
-}
-
-function headersOf(options: https.RequestOptions): Readonly<Record<string, string>> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(options.headers ?? {})) {
-    if (typeof value === 'string') headers[name] = value;
-  }
-  if (typeof options.auth === 'string')
-    headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
-  return headers;
 }
 
 function pathOf(base: URL, request: Pick<ApiRequest, 'path' | 'query'>): string {

@@ -59,8 +59,13 @@ it('names no node for policy Local when no pod is ready, rather than all of them
   expect(wish).toMatchObject({ loadBalancer: { ports: [{ target: { nodes: [] } }] } });
 });
 
-it('expects an answer once a pod is ready, whatever the policy', () => {
+it('expects an answer once a pod is ready, or while its EndpointSlices are still to come', () => {
   expect(ask({}, { readyNodes: ['a'] })).toMatchObject({ loadBalancer: { expectsAnswer: true } });
+  expect(ask({ spec: { hasSelector: true } }, { readyNodes: undefined })).toMatchObject({
+    loadBalancer: { expectsAnswer: true },
+  });
+  expect(ask({ spec: { hasSelector: true } }, { readyNodes: [] })).not.toHaveProperty('loadBalancer.expectsAnswer');
+  expect(ask({}, { readyNodes: undefined })).not.toHaveProperty('loadBalancer.expectsAnswer');
   expect(ask()).not.toMatchObject({ loadBalancer: { expectsAnswer: true } });
 });
 

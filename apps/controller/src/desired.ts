@@ -13,8 +13,8 @@ export interface Surroundings {
   /** True: a Service without a class is ours too. */
   readonly defaultClass: boolean;
   readonly namespaceLabels: Labels;
-  /** Nodes with a ready pod of the Service, by its EndpointSlices, without duplicates. */
-  readonly readyNodes: readonly string[];
+  /** Nodes with a ready pod of the Service, by its EndpointSlices, without duplicates; undefined: it has no slice yet. */
+  readonly readyNodes: readonly string[] | undefined;
 }
 
 export type Desired =
@@ -32,7 +32,9 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
   const { metadata, spec } = service;
   const address = requestedAddress(service);
   const pool = requestedPool(metadata.annotations);
-  const ports = spec.ports.map((port, index) => describePort(port, index, { spec, readyNodes: around.readyNodes }));
+  const ports = spec.ports.map((port, index) =>
+    describePort(port, index, { spec, readyNodes: around.readyNodes ?? [] }),
+  );
   const refusals = [
     ...refusedFields(spec),
     ...ports.flatMap((port) => ('refusals' in port ? port.refusals : [])),
@@ -54,9 +56,14 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
       ports: ports.flatMap((port) => ('port' in port ? [port.port] : [])),
       labels: metadata.labels,
       namespaceLabels: around.namespaceLabels,
-      ...(around.readyNodes.length > 0 ? { expectsAnswer: true as const } : {}),
+      ...(expectsAnswer(spec, around) ? { expectsAnswer: true as const } : {}),
     },
   };
+}
+
+/** With ready pods, or with slices still to come; once these say that no pod is ready there is nothing to wait for. */
+function expectsAnswer(spec: ServiceSpec, { readyNodes }: Surroundings): boolean {
+  return readyNodes === undefined ? spec.hasSelector === true : readyNodes.length > 0;
 }
 
 /** Type LoadBalancer of our class; without a class only where we are the default. */

@@ -16,8 +16,8 @@ export interface Cluster {
   nodes(): readonly NodeObject[];
   /** Undefined: the namespace has not been seen yet. */
   namespaceLabels(namespace: string): Labels | undefined;
-  /** Nodes with a ready pod of the Service, sorted. */
-  readyNodes(serviceKey: string): readonly string[];
+  /** Nodes with a ready pod of the Service, sorted; undefined: none of its EndpointSlices has been seen yet. */
+  readyNodes(serviceKey: string): readonly string[] | undefined;
   /** Takes the API server's answer to a write of a Service. */
   observeService(raw: unknown): void;
   /** True once every kind has been listed whole. */
@@ -91,8 +91,10 @@ export function createCluster(marks: Marks): Cluster {
     nodes: () => [...nodes.values()],
     namespaceLabels: (namespace) => namespaces.get(namespace)?.labels,
     readyNodes(serviceKey) {
+      const known = slicesOf.get(serviceKey);
+      if (known === undefined) return undefined;
       const names = new Set<string>();
-      for (const key of slicesOf.get(serviceKey) ?? []) {
+      for (const key of known) {
         for (const name of slices.get(key)?.readyNodes ?? []) names.add(name);
       }
       return [...names].sort();

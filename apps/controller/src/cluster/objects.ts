@@ -32,6 +32,8 @@ export interface ServiceSpec {
   readonly ipFamilies?: readonly string[];
   readonly ipFamilyPolicy?: string;
   readonly allocateLoadBalancerNodePorts?: boolean;
+  /** Its EndpointSlices are made from its selector, at least one, soon after it. */
+  readonly hasSelector?: true;
   readonly ports: readonly ServicePort[];
 }
 

@@ -33,7 +33,7 @@ export interface ServiceSpec {
   readonly ipFamilyPolicy?: string;
   readonly allocateLoadBalancerNodePorts?: boolean;
   /** Its EndpointSlices are made from its selector, at least one, soon after it. */
-  readonly hasSelector?: true;
+  readonly hasSelector?: boolean;
   readonly ports: readonly ServicePort[];
 }
 

@@ -130,6 +130,7 @@ it('never writes a Service that is as it should be: not after a restart, a new s
   for (const name of names) await service.create(name);
   for (const name of names) await service.served(name);
   await pause(200);
+  expect(first.writes).toHaveLength(2 * names.length);
   const versions = async (): Promise<string[]> =>
     Promise.all(names.map(async (name) => (await service.get(name))!.metadata.resourceVersion));
   const before = await versions();
@@ -137,13 +138,15 @@ it('never writes a Service that is as it should be: not after a restart, a new s
   rig.fake.cutWatches();
   await eventually('another session', () => rig.fake.count('openSession') === 2 && rig.fake.count('ensure') === 10);
   await first.stop();
-  rig.startController();
+  const second = rig.startController();
   await eventually('a third session', () => rig.fake.count('openSession') === 3 && rig.fake.count('ensure') === 15);
   await createNode(rig.admin, 'node-2', '10.1.0.2');
   await setEndpoints(rig.admin, 'a', ['node-2']);
   for (const { id } of rig.fake.loadBalancers.values()) rig.fake.setStatus(id, { message: 'one machine is away' });
   await pause(1_500);
   expect(await versions()).toEqual(before);
+  expect(first.writes).toHaveLength(2 * names.length);
+  expect(second.writes).toEqual([]);
 });
 
 it('takes everything of ours away when the type changes, and gives it back when it changes again', async () => {

@@ -44,6 +44,8 @@ export interface ControllerStart {
 export interface RunningController {
   readonly registry: Registry;
   readonly lost: readonly string[];
+  /** Writes of Services that it asked the API server for, also those that changed nothing. */
+  readonly writes: readonly string[];
   /** Lines of its log. */
   readonly log: readonly string[];
   problems(): readonly string[];
@@ -73,7 +75,8 @@ export async function startRig(kubernetes: Kubernetes): Promise<Rig> {
 
   function startController(start: ControllerStart = {}): RunningController {
     const { identity = 'one', port, times = TIMES, watchIdleMs, defaultClass = false } = start;
-    const api = openApi(kubernetes.kubeConfig('controller', port), systemClock);
+    const writes: string[] = [];
+    const api = noting(openApi(kubernetes.kubeConfig('controller', port), systemClock), writes);
     const channel = openChannel(socket, undefined, { backOffMs: 50 });
     const registry = createMetrics({ component: 'controller', version: 'test' });
     const end = new AbortController();
@@ -111,6 +114,7 @@ export async function startRig(kubernetes: Kubernetes): Promise<Rig> {
     const self: RunningController = {
       registry,
       lost,
+      writes,
       log,
       problems: () => controller.problems(),
       async stop() {
@@ -164,6 +168,16 @@ export async function startRig(kubernetes: Kubernetes): Promise<Rig> {
       await server.stop(100);
       admin.close();
       rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function noting(api: Api, writes: string[]): Api {
+  return {
+    ...api,
+    async request(request) {
+      if (request.method !== 'GET' && request.path.includes('/services/')) writes.push(JSON.stringify(request.body));
+      return api.request(request);
     },
   };
 }

@@ -33,7 +33,7 @@ export function narrowService(raw: unknown): ServiceObject | undefined {
       ipFamilies: texts(field(spec, 'ipFamilies')),
       ipFamilyPolicy: text(field(spec, 'ipFamilyPolicy')),
       allocateLoadBalancerNodePorts: flag(field(spec, 'allocateLoadBalancerNodePorts')),
-      hasSelector: Object.keys(textMap(field(spec, 'selector'))).length > 0 ? true : undefined,
+      hasSelector: Object.keys(textMap(field(spec, 'selector'))).length > 0 ? (true as const) : undefined,
       ports: list(field(spec, 'ports')).map(narrowPort),
     }),
     status: {

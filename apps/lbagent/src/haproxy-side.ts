@@ -16,6 +16,7 @@ export interface HaproxySideOptions {
   readonly supervisor: Supervisor;
   /** What the file should say now; undefined while nothing is known. */
   readonly current: () => { readonly wanted: Wanted; readonly worker: Observed['worker'] } | undefined;
+  readonly onWritten: () => void;
   readonly onFileError: (error: unknown) => void;
 }
 
@@ -45,7 +46,9 @@ export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
   const files: Coalesced = coalesce({
     async work() {
       const now = options.current();
-      if (now) await writeFiles(haproxyFiles(now.wanted, now.worker, settings), settings);
+      if (!now) return;
+      await writeFiles(haproxyFiles(now.wanted, now.worker, settings), settings);
+      options.onWritten();
     },
     onError: options.onFileError,
     pauseMs: REWRITE_PAUSE_MS,

@@ -1,4 +1,3 @@
-import type { Logger } from '@fairlead/telemetry';
 import { coalesce } from './coalesce.ts';
 import type { NodeCheckChoice } from './node-check-choice.ts';
 import type { Cause, Reconciler } from './reconcile.ts';
@@ -6,11 +5,11 @@ import { type Acceptance, type Held } from './state.ts';
 import { type Remembered, writeStateFile } from './state-file.ts';
 
 export interface HolderParts {
-  readonly log: Logger;
   readonly reconciler: Reconciler;
   readonly stateFile: string;
   /** What the state file said at start. */
   readonly remembered: Remembered | undefined;
+  readonly onWritten: () => void;
   readonly onFileError: (error: unknown) => void;
 }
 
@@ -32,7 +31,9 @@ export function createHolder(parts: HolderParts): Holder {
   let nodeChecks: ReadonlyMap<string, NodeCheckChoice> = parts.remembered?.nodeChecks ?? new Map();
   const file = coalesce({
     work: async () => {
-      if (held) await writeStateFile(parts.stateFile, { held, nodeChecks });
+      if (!held) return;
+      await writeStateFile(parts.stateFile, { held, nodeChecks });
+      parts.onWritten();
     },
     onError: parts.onFileError,
     pauseMs: WRITE_PAUSE_MS,

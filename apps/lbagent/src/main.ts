@@ -5,7 +5,8 @@ import { createHealthBoard, createLogger, createMetrics, startTelemetryServer } 
 import { parseCommand, type RunConfig } from './config.ts';
 import { join, obtainEnrolment } from './enrolment.ts';
 import { setInService } from './fitness.ts';
-import { AGENT_VERSION, keepalivedPaths, type MachinePrograms, startMachine } from './machine.ts';
+import { startMachine } from './machine.ts';
+import { AGENT_VERSION, keepalivedPaths, type MachinePrograms } from './parts.ts';
 import { findProgram } from './programs.ts';
 import { run } from './processes/run.ts';
 import { machineService, onlyCloudagent } from './server.ts';

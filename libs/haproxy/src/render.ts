@@ -70,7 +70,7 @@ export const MARKER_PLACE = 'fairlead-0000000000000000';
  * shows as its description: so one can see which text it has loaded.
  */
 export function renderConfig(config: HaproxyConfig, marker = MARKER_PLACE): string {
-  const backends = [...config.backends].sort(byAddress);
+  const backends = inOrder(config.backends);
   return [
     globalAndDefaults(config.statsSocket),
     `global\n    description ${marker}\n`,
@@ -84,9 +84,7 @@ export function renderConfig(config: HaproxyConfig, marker = MARKER_PLACE): stri
 
 /** services.map: one `VIP|port backend` a line. */
 export function renderServiceMap(backends: readonly Pick<NamedBackend, 'vip' | 'port'>[]): string {
-  const lines = [...backends]
-    .sort(byAddress)
-    .map((each) => `${mapKey(each.vip, each.port)} ${backendName(each.vip, each.port)}\n`);
+  const lines = inOrder(backends).map((each) => `${mapKey(each.vip, each.port)} ${backendName(each.vip, each.port)}\n`);
   return lines.join('');
 }
 
@@ -207,8 +205,11 @@ function comment(text: string): string {
   return text.slice(0, 200).replace(/[^A-Za-z0-9._/-]/g, '?');
 }
 
-function byAddress(a: { vip: Address; port: number }, b: { vip: Address; port: number }): number {
-  return a.vip === b.vip ? a.port - b.port : sortable(a.vip) < sortable(b.vip) ? -1 : 1;
+/** In order of address, then port. */
+function inOrder<T extends { vip: Address; port: number }>(backends: readonly T[]): readonly T[] {
+  const keyed = backends.map((each) => ({ each, key: sortable(each.vip) }));
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.each.port - b.each.port));
+  return keyed.map(({ each }) => each);
 }
 
 // v4 by number; v6 (rarely many) by text is as stable.

@@ -1,0 +1,72 @@
+import type { HealthBoard, Logger } from '@fairlead/telemetry';
+import { isOutOfService } from './fitness.ts';
+import { type HaproxyLife, watchHaproxy } from './haproxy-watch.ts';
+import { watchVrrp } from './keepalived/state.ts';
+import type { Metrics } from './metrics.ts';
+import type { Parts } from './parts.ts';
+import type { Reconciler } from './reconcile.ts';
+import type { StatusBoard } from './status-board.ts';
+
+export interface LifeParts {
+  readonly parts: Parts;
+  readonly runDir: string;
+  readonly reconciler: Reconciler;
+  readonly board: StatusBoard;
+  readonly health: HealthBoard;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** haproxy is asked so often, and is taken for hung when it does not answer within the other; milliseconds. */
+const WATCH = { everyMs: 250, timeoutMs: 750 };
+
+/**
+ * Watches haproxy and keepalived. The moment haproxy dies, hangs or is put out of service this machine is no longer fit
+ * to own addresses. Returns the way to stop.
+ */
+export function followLives(life: LifeParts): () => void {
+  const { parts, reconciler, log } = life;
+  const watch = watchHaproxy({ statsSocket: parts.haproxy.statsSocket, ...WATCH }, (seen) => onLife(seen, life));
+  const stops = [
+    () => watch.stop(),
+    parts.supervisors.haproxy.subscribe((event) => {
+      log.info({ event }, 'haproxy');
+      if (event.kind !== 'exited') return;
+      setFit(false, life);
+      watch.look();
+      reconciler.look();
+    }),
+    parts.supervisors.keepalived.subscribe((event) => log.info({ event }, 'keepalived')),
+    watchVrrp(parts.paths, (event) => {
+      log.info({ event }, 'vrrp');
+      reconciler.look();
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+function onLife(seen: HaproxyLife, life: LifeParts): void {
+  const { reconciler, board, health, metrics } = life;
+  const answers = seen.kind === 'answers';
+  const serves = !isOutOfService(life.runDir);
+  const problem = answers ? undefined : `haproxy does not answer: ${seen.why}`;
+  setFit(answers && serves, life);
+  metrics.haproxyAnswers(answers);
+  health.report('haproxy', problem);
+  board.find('haproxy', problem === undefined ? [] : [problem]);
+  board.find('service', serves ? [] : ['out of service: `lbagent resume-serving` ends that']);
+  const known = reconciler.current()?.view.worker.info.pid;
+  if (answers && known !== undefined && known !== seen.info.pid) reconciler.look();
+}
+
+function setFit(fit: boolean, { parts, board, log }: LifeParts): void {
+  parts.ownership.setFit(fit).then(
+    () => board.find('track file', []),
+    (error: unknown) => {
+      log.error({ err: error }, "keepalived's track file cannot be written");
+      board.find('track file', ["keepalived's track file cannot be written: addresses will not move by it"]);
+    },
+  );
+}

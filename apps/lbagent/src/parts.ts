@@ -1,0 +1,133 @@
+import { openCommandSocket } from '@fairlead/haproxy';
+import type { Capabilities } from '@fairlead/model';
+import { release } from 'node:os';
+import type { DataPlane } from './apply.ts';
+import type { RunConfig } from './config.ts';
+import type { HaproxySettings } from './haproxy-files.ts';
+import { keepalivedVersion } from './keepalived/files.ts';
+import type { KeepalivedPaths } from './keepalived/types.ts';
+import { createKernelSide, type KernelSide, rulesetOf } from './kernel-side.ts';
+import { openLinks } from './links/kernel.ts';
+import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from './links/routing.ts';
+import { openNftables } from './nftables/kernel.ts';
+import { DEFAULT_MARK } from './nftables/ruleset.ts';
+import { createOwnership, type Ownership } from './ownership.ts';
+import { childSupervisor } from './processes/child.ts';
+import { haproxySpec, keepalivedSpec } from './processes/specs.ts';
+import { systemdSupervisor } from './processes/systemd.ts';
+import type { ProcessSpec, Supervisor } from './processes/types.ts';
+import { haproxyVersion } from './programs.ts';
+import { chooseScriptMode } from './script-mode.ts';
+
+/** Absolute paths. */
+export interface MachinePrograms {
+  readonly haproxy: string;
+  readonly keepalived: string;
+  readonly nft: string;
+  readonly ip: string;
+  readonly flock: string;
+  readonly arping?: string;
+  readonly setpriv?: string;
+  readonly systemctl: string;
+}
+
+/** What an LB machine is made of, before it does anything. */
+export interface Parts {
+  readonly haproxy: HaproxySettings;
+  readonly paths: KeepalivedPaths;
+  readonly plane: DataPlane;
+  readonly kernel: KernelSide;
+  readonly ownership: Ownership;
+  readonly supervisors: { readonly haproxy: Supervisor; readonly keepalived: Supervisor };
+}
+
+export const AGENT_VERSION = '0.1.0';
+const RUNTIME_TIMEOUT_MS = 5_000;
+
+export function openParts(config: RunConfig, programs: MachinePrograms): Parts {
+  const haproxy = haproxySettings(config);
+  const paths = keepalivedPaths(config);
+  const supervisors = supervisorsOf(config, programs, paths);
+  const kernelSettings = {
+    ruleset: { ipv4Port: config.catchPort, ipv6Port: config.catchPort, mark: DEFAULT_MARK },
+    routing: { table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY },
+  };
+  const settings = rulesetOf({ machine: config.name, members: [] }, kernelSettings);
+  const nftables = openNftables({ nft: programs.nft, settings });
+  const { ip, flock, arping, setpriv, keepalived } = programs;
+  const links = openLinks({ ip, ...(setpriv ? { monitorPrefix: [setpriv, '--pdeathsig', 'KILL'] } : {}) });
+  const ownership = createOwnership(
+    {
+      paths,
+      programs: { ip, flock, ...(arping ? { arping } : {}) },
+      keepalived,
+      healthPort: config.healthPort,
+      scripts: chooseScriptMode(config.keepalivedScripts),
+    },
+    supervisors.keepalived,
+  );
+  const runtime = openCommandSocket(haproxy.statsSocket, RUNTIME_TIMEOUT_MS);
+  return {
+    haproxy,
+    paths,
+    plane: { runtime, mapFile: haproxy.mapFile, nftables, links },
+    kernel: createKernelSide(kernelSettings, nftables, links),
+    ownership,
+    supervisors,
+  };
+}
+
+/** Leaves everything running. */
+export async function closeParts({ plane, supervisors }: Parts): Promise<void> {
+  supervisors.haproxy.release();
+  supervisors.keepalived.release();
+  plane.runtime.close();
+  await Promise.all([plane.nftables.close(), plane.links.close()]);
+}
+
+export function keepalivedPaths(config: Pick<RunConfig, 'keepalivedConfig' | 'stateDir' | 'runDir'>): KeepalivedPaths {
+  return {
+    config: config.keepalivedConfig,
+    directory: `${config.stateDir}/keepalived`,
+    runDirectory: config.runDir,
+  };
+}
+
+export async function capabilitiesOf(programs: MachinePrograms): Promise<Capabilities> {
+  return {
+    agentVersion: AGENT_VERSION,
+    haproxyVersion: await haproxyVersion(programs.haproxy),
+    keepalivedVersion: await keepalivedVersion(programs.keepalived),
+    kernelVersion: release(),
+  };
+}
+
+function haproxySettings(config: RunConfig): HaproxySettings {
+  return {
+    configFile: config.haproxyConfig,
+    mapFile: config.haproxyConfig.replace(/[^/]+$/, 'services.map'),
+    statsSocket: config.haproxySocket,
+    masterSocket: config.haproxyMasterSocket,
+    catchPort: config.catchPort,
+    healthPort: config.healthPort,
+    families: ['ipv4'],
+    slots: config.slots,
+  };
+}
+
+function supervisorsOf(config: RunConfig, programs: MachinePrograms, paths: KeepalivedPaths): Parts['supervisors'] {
+  const supervise = (spec: ProcessSpec): Supervisor =>
+    config.processes === 'systemd'
+      ? systemdSupervisor(spec, { systemctl: programs.systemctl })
+      : childSupervisor(spec, { stateDirectory: config.runDir, logFile: `${config.runDir}/${spec.name}.log` });
+  const haproxy = haproxySpec({
+    binary: programs.haproxy,
+    config: config.haproxyConfig,
+    masterSocket: config.haproxyMasterSocket,
+    pidFile: `${config.runDir}/haproxy.pid`,
+  });
+  return {
+    haproxy: supervise(haproxy),
+    keepalived: supervise(keepalivedSpec({ binary: programs.keepalived, paths })),
+  };
+}

@@ -34,14 +34,19 @@ const PURE: readonly RegExp[] = [
   /^libs\/(model|ipam)\/src\//,
   /^libs\/haproxy\/src\/(render|names|rendezvous|profile)[^/]*\.ts$/,
   /^libs\/certs\/src\/(renewal|identity|chain)\.ts$/,
-  /^apps\/[^/]+\/src\/(plan|desired|status|authorise|diff)\.ts$/,
+  /^apps\/[^/]+\/src\/(plan|desired|status|authorise)\.ts$/,
+  /^apps\/cloudagent\/src\/decisions\//,
+  /^apps\/cloudagent\/src\/(plan-diff|push-decision|backends|declared|draft|mutable-truth|occupied|records|site|equal|pool-usage|connection-problem)\.ts$/,
+  /^apps\/controller\/src\/(annotations|not-served|requested|nodes|leadership|announce)\.ts$/,
+  /^apps\/lbagent\/src\/(assign|plan-servers|step|wanted|commands|advance|narrow|drift|node-check-choice)\.ts$/,
   /^apps\/[^/]+\/src\/(.*\/)?render[^/]*\.ts$/,
   /^apps\/cli\/src\/print\//,
   /^apps\/cloudagent\/src\/resources\/(?!parse)[^/]*\.ts$/,
 ];
 
 const IMPURE_PACKAGES = ['@kubernetes/client-node', 'nice-grpc', '@grpc/grpc-js', 'pino', 'prom-client'];
-const IMPURE_EXPRESSIONS = /\b(Date\.now\(|new Date\(\)|Math\.random\(|performance\.now\(|process\.(env|hrtime|argv)|setTimeout\(|setInterval\()/;
+const IMPURE_EXPRESSIONS =
+  /\b(Date\.now\(|new Date\(\)|Math\.random\(|performance\.now\(|process\.(env|hrtime|argv)|setTimeout\(|setInterval\()/;
 
 /**
  * Every import under `root` that crosses a boundary, and every effect in a PURE file; one sentence each.
@@ -99,7 +104,7 @@ function folderOf(file: string): string {
 }
 
 function isTest(file: string): boolean {
-  return /\.test\.ts$/.test(file) || /\/test\//.test(file);
+  return file.endsWith('.test.ts') || /\/(test|testing)\//.test(file);
 }
 
 function sources(root: string): string[] {
@@ -116,7 +121,7 @@ function walk(root: string, folder: string): string[] {
   return entries.flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory()) return ['node_modules', 'dist', 'gen'].includes(entry.name) ? [] : walk(root, path);
-    return /\.ts$/.test(entry.name) && !/\.d\.ts$/.test(entry.name) ? [path] : [];
+    return entry.name.endsWith('.ts') && !entry.name.endsWith('.d.ts') ? [path] : [];
   });
 }
 

@@ -44,7 +44,9 @@ async function bundle(entry: string, outfile: string): Promise<void> {
     sourcemap: 'linked',
     logLevel: 'error',
     // CommonJS packages inside an ESM bundle call require() for Node's own modules.
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
   });
 }
 

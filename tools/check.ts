@@ -10,7 +10,7 @@ const STEPS: ReadonlyArray<readonly [string, string, ...string[]]> = [
   ['lint', 'oxlint', '--type-aware', '--quiet'],
   ['boundaries', 'node', 'tools/boundaries.ts'],
   ['types', 'tsc', '-b'],
-  ['unit tests', 'vitest', 'run', '--project', 'unit', '--reporter=dot'],
+  ['unit tests', 'vitest', 'run', '--project', 'unit', '--silent=passed-only'],
 ];
 
 const root = resolve(import.meta.dirname, '..');

@@ -37,7 +37,8 @@ beforeEach(async () => {
   await oneOwner();
   await eventually(async () => {
     const screen = await lab.fairlead(['get', 'machines', '-o', 'wide']);
-    for (const { name } of lab.site.machines) expect(screen).toMatch(new RegExp(`${name} .* Ready `));
+    const ready = lab.site.machines.every(({ name }) => new RegExp(`${name} .* Ready `).test(screen));
+    if (!ready) throw new Error(`not every machine is ready: ${screen}`);
   }, 20);
 });
 

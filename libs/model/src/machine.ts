@@ -103,7 +103,12 @@ export interface MachineReport {
   readonly applied: Version;
   /** OLDER_VERSION: send nothing more. WRONG_BASE: send the full state. */
   readonly rejected?: 'OLDER_VERSION' | 'WRONG_BASE';
-  readonly refused: readonly { readonly id: string; readonly reason: string; readonly field: string; readonly message: string }[];
+  readonly refused: readonly {
+    readonly id: string;
+    readonly reason: string;
+    readonly field: string;
+    readonly message: string;
+  }[];
   readonly ownedInstances: readonly string[];
   readonly driftRepaired: number;
   readonly haproxyReloads: number;

@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { inNamespaces } from './processes/namespace.fixture.ts';
+
+/** Real haproxy, keepalived and nftables in namespaces of their own; what happens there: `test/scenarios.fixture.ts`. */
+const SCENARIOS = join(import.meta.dirname, 'test', 'scenarios.fixture.ts');
+
+interface Probe {
+  readonly total: number;
+  readonly failures: readonly string[];
+  readonly said: readonly string[];
+}
+
+const ALL_NODES = ['node-1', 'node-2', 'node-3'];
+
+it('a new Service answers as soon as it is said to be applied, without a reload, and stands in haproxy.cfg', async () => {
+  const seen = await inNamespaces<Record<string, unknown>>(SCENARIOS, 'newService');
+  expect(seen).toMatchObject({ said: ALL_NODES, nobody: 'ECONNREFUSED', reloads: 0, sameWorker: true });
+  expect(seen['board']).toMatchObject({ haproxyReloads: 0, driftRepaired: 0, findings: [], owned: ['edge-1'] });
+  expect(seen['backend']).toMatch(/^backend backend_10\.9\.0\.150_80\n(?:.*\n)*? {4}server tcp0 10\.9\.0\.21:30080 /);
+  expect(seen['checked']).toMatch(/Configuration file is valid/);
+  expect(seen['medianMs']).toBeLessThan(500);
+});
+
+it('100 changes of backends and a renamed port cost no connection and no reload', async () => {
+  const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'backendsComeAndGo');
+  expect(seen).toMatchObject({ sameWorker: true, reloads: 0, probe: { failures: [] } });
+  expect(seen.probe.total).toBeGreaterThan(50);
+});
+
+it('a removed backend keeps its connections until the drain time is over, and gets no new ones', async () => {
+  expect(await inNamespaces(SCENARIOS, 'drains')).toEqual({
+    held: { said: 'node-1' },
+    next: 'node-2',
+    during: { held: true },
+    whileDraining: 2,
+    afterwards: { held: false },
+  });
+});
+
+it('a removed load balancer leaves nothing behind: connections, servers, map, nftables, address', async () => {
+  expect(await inNamespaces(SCENARIOS, 'removed')).toEqual({
+    services: ['10.9.0.151|80'],
+    backendsWithServers: 1,
+    onLink: false,
+    caught: false,
+    otherAnswers: true,
+  });
+});
+
+it('a restarted lbagent finds nothing to do: no reload, no write, no step, no failed connection', async () => {
+  const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'restarts');
+  expect(seen).toMatchObject({
+    probe: { failures: [] },
+    held: { held: true },
+    applied: { epoch: 1, generation: 1 },
+    sameMaster: true,
+    sameWorker: true,
+    sameFile: true,
+    steps: [],
+    drift: 0,
+  });
+});
+
+it('a machine that lost everything but its disk serves again with everybody else dead', async () => {
+  const seen = await inNamespaces<{ said: string; applied: unknown }>(SCENARIOS, 'reboots');
+  expect(ALL_NODES).toContain(seen.said);
+  expect(seen.applied).toEqual({ epoch: 1, generation: 1 });
+});
+
+it('a dead or hung haproxy makes the machine unfit at once; a dead one comes back with everything', async () => {
+  const seen = await inNamespaces<{ unfitMs: number; backMs: number; hungMs: number; newWorker: boolean }>(
+    SCENARIOS,
+    'haproxyDies',
+  );
+  expect(seen.newWorker).toBe(true);
+  expect(seen.unfitMs).toBeLessThan(500);
+  expect(seen.hungMs).toBeLessThan(1_500);
+  expect(seen.backMs).toBeLessThan(5_000);
+});
+
+it('more Services than there are slots cost one quiet reload and no connection', async () => {
+  expect(await inNamespaces(SCENARIOS, 'slotsRunOut')).toMatchObject({
+    unanswered: 0,
+    probe: { failures: [] },
+    held: { held: true },
+    haproxyReloads: 1,
+    refused: 0,
+  });
+});
+
+it('what somebody changes by hand in haproxy, nftables or on the link is repaired within 10 s, and counted', async () => {
+  const seen = await inNamespaces<{ repairedMs: number; drift: number }>(SCENARIOS, 'drifts');
+  expect(seen.repairedMs).toBeLessThan(10_000);
+  expect(seen.drift).toBeGreaterThan(3);
+});
+
+it('a load balancer that cannot be served is refused by itself, and nothing of it reaches haproxy.cfg', async () => {
+  expect(await inNamespaces(SCENARIOS, 'oneBadOne')).toEqual({
+    said: true,
+    refused: [
+      ['bad', 'PORT_TAKEN'],
+      ['path', 'CHECK_PATH_INVALID'],
+    ],
+    evil: false,
+  });
+});

@@ -59,7 +59,7 @@ export function deleteServer(backend: string, server: string, force: boolean): r
     later: /still has connections|cannot be removed at runtime|idle connections/i,
   };
   if (!force) return [remove];
-  return [{ text: `shutdown sessions server ${name}`, success: SILENT }, remove];
+  return [{ text: `shutdown sessions server ${name}`, success: /^(No such server\.)?$/ }, remove];
 }
 
 /** Points a free node check at a target and starts it. */

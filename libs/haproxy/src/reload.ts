@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askMaster, observeMaster } from './master.ts';
+import { askMaster, type MasterState, observeMaster } from './master.ts';
 import { openCommandSocket } from './socket.ts';
 import { readWorkerInfo } from './worker.ts';
 import type { WorkerInfo } from './worker-state.ts';
@@ -21,9 +21,9 @@ const ANSWER_WITHIN_MS = 2_000;
  * such worker shows up in time.
  */
 export async function reloadHaproxy(target: ReloadTarget, marker: string): Promise<WorkerInfo> {
-  const before = await observeMaster(target.masterSocket, ANSWER_WITHIN_MS);
-  await askMaster(target.masterSocket, 'reload', target.timeoutMs);
   const deadline = performance.now() + target.timeoutMs;
+  const before = await listeningMaster(target, deadline);
+  await askMaster(target.masterSocket, 'reload', target.timeoutMs);
   let last = 'no worker answered';
   while (performance.now() < deadline) {
     const worker = await readFreshInfo(target.statsSocket);
@@ -36,6 +36,18 @@ export async function reloadHaproxy(target: ReloadTarget, marker: string): Promi
     await sleep(LOOK_EVERY_MS);
   }
   throw new Error(`haproxy did not load the new configuration within ${target.timeoutMs} ms: ${last}`);
+}
+
+/** The master refuses connections while it starts and while it replaces itself. */
+async function listeningMaster({ masterSocket }: ReloadTarget, deadline: number): Promise<MasterState> {
+  for (;;) {
+    try {
+      return await observeMaster(masterSocket, ANSWER_WITHIN_MS);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
 }
 
 /** Over a new connection, which the newest worker takes. */

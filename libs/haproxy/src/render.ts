@@ -132,7 +132,7 @@ function renderHealth(port: number): string {
   return `frontend health
     bind 127.0.0.1:${port}
     mode http
-    no log
+    http-request set-log-level silent
     http-request return status 200
 `;
 }

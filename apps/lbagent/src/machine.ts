@@ -39,7 +39,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
   await mkdir(config.stateDir, { recursive: true, mode: 0o750 });
   await mkdir(config.runDir, { recursive: true });
   const board = createStatusBoard(await capabilitiesOf(programs));
-  const parts = openParts(config, programs);
+  const parts = openParts(config, programs, (message) => log.warn(message));
   const fileProblem = (what: string) => (error: unknown) => {
     log.error({ err: error }, `${what} cannot be written`);
     board.find(`file ${what}`, [

@@ -44,7 +44,8 @@ export interface Parts {
 export const AGENT_VERSION = '0.1.0';
 const RUNTIME_TIMEOUT_MS = 5_000;
 
-export function openParts(config: RunConfig, programs: MachinePrograms): Parts {
+/** `onLack` hears, as a sentence, what this kernel cannot do. */
+export function openParts(config: RunConfig, programs: MachinePrograms, onLack: (message: string) => void): Parts {
   const haproxy = haproxySettings(config);
   const paths = keepalivedPaths(config);
   const supervisors = supervisorsOf(config, programs, paths);
@@ -53,7 +54,7 @@ export function openParts(config: RunConfig, programs: MachinePrograms): Parts {
     routing: { table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY },
   };
   const settings = rulesetOf({ machine: config.name, members: [] }, kernelSettings);
-  const nftables = openNftables({ nft: programs.nft, settings });
+  const nftables = openNftables({ nft: programs.nft, settings, onLack });
   const { ip, flock, arping, setpriv, keepalived } = programs;
   const links = openLinks({ ip, ...(setpriv ? { monitorPrefix: [setpriv, '--pdeathsig', 'KILL'] } : {}) });
   const ownership = createOwnership(

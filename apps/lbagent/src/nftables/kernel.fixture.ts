@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { address } from '@fairlead/model';
 import { programPath } from '../processes/namespace.fixture.ts';
 import { run, runOrThrow } from '../processes/run.ts';
@@ -40,6 +41,9 @@ export async function lifeOfTheTable(): Promise<unknown> {
   await nft('flush', 'chain', 'inet', 'fairlead', 'vrrp');
   seen['lostRules'] = (await nftables.observe()).base;
   await nftables.ensureBase(settings);
+  await nft('delete', 'table', 'ip', 'fairlead');
+  seen['lostBeside'] = (await nftables.observe()).base;
+  await nftables.ensureBase(settings);
   seen['repaired'] = await nftables.observe();
   const other = { ...settings, vrrpPeers: [] };
   await nftables.ensureBase(other);
@@ -79,6 +83,25 @@ export async function hardTimes(): Promise<unknown> {
   await nftables.close();
   times.sort((a, b) => a - b);
   return { killed: children.length, caught: caught.length, left: after.caught.length, medianMs: times[50] };
+}
+
+/** Where the kernel has no `dup`: everything else is in force, and that is as good as it gets there. */
+export async function withoutDup(): Promise<unknown> {
+  const real = programPath('nft');
+  const refuses = `#!/bin/sh
+[ "$1" = -f ] || exec ${real} "$@"
+cat >/run/input
+! grep -q ' dup to ' /run/input || exit 1
+exec ${real} -f /run/input
+`;
+  writeFileSync('/run/nft', refuses, { mode: 0o755 });
+  const lacks: string[] = [];
+  const nftables = openNftables({ nft: '/run/nft', settings, onLack: (message) => lacks.push(message) });
+  await nftables.ensureBase(settings);
+  await nftables.apply({ add: [port('10.0.0.1', 80)], remove: [] });
+  const observed = await nftables.observe();
+  await nftables.close();
+  return { observed, lacks };
 }
 
 /** The golden ruleset, judged by the real nft without touching the kernel. */

@@ -19,6 +19,7 @@ it('makes the base, changes elements, notices every tampering and restores it wi
     changed: { base: 'intact', caught: CHANGED },
     foreignRule: 'altered',
     lostRules: 'altered',
+    lostBeside: 'altered',
     repaired: { base: 'intact', caught: CHANGED },
     otherPeers: 'intact',
     judgedByOldPeers: 'altered',
@@ -31,6 +32,13 @@ it('goes on when the nft it speaks to is killed, and takes 5,000 elements at onc
   const seen = await inNamespaces<{ medianMs: number }>(FIXTURE, 'hardTimes');
   expect(seen).toMatchObject({ killed: 1, caught: 5102, left: 0 });
   expect(seen.medianMs).toBeLessThan(20);
+});
+
+it('serves without the second chance where the kernel cannot give it, and says so', async () => {
+  expect(await inNamespaces(FIXTURE, 'withoutDup')).toEqual({
+    observed: { base: 'intact', caught: [{ address: '10.0.0.1', port: 80 }] },
+    lacks: [expect.stringContaining('nft_dup_ipv4')],
+  });
 });
 
 it('renders a base that the real nft accepts', async () => {

@@ -3,6 +3,7 @@ import { run, runOrThrow } from '../processes/run.ts';
 import { renderChange } from './elements.ts';
 import { isMissing, parseComplaint, parseListing } from './parse.ts';
 import { renderRuleset, TABLE } from './ruleset.ts';
+import type { TableFamily } from './ruleset.ts';
 import type { CaughtChange, Nftables, NftablesObserved, RulesetSettings } from './types.ts';
 
 export interface NftablesOptions {
@@ -10,7 +11,13 @@ export interface NftablesOptions {
   readonly nft: string;
   /** What the base is judged by until `ensureBase` says otherwise. */
   readonly settings: RulesetSettings;
+  /** Hears, as a sentence, what this kernel cannot do. */
+  readonly onLack?: (message: string) => void;
 }
+
+const NO_SECOND_CHANCE =
+  'nft refuses what sends packets of running connections on, so those break when addresses are handed over: ' +
+  'load the modules nft_dup_ipv4 and nft_socket';
 
 /** nft refused a change; nothing of it is in force. */
 export class NftablesFailure extends Error {
@@ -36,10 +43,25 @@ export function openNftables(options: NftablesOptions): Nftables {
     complaint: /(?:[^\n]*Error: [^\n]*\n)?[^\n]*fairlead_sync\n[ \t^~]*\n/,
   });
 
+  const anew = (next: RulesetSettings): string => {
+    const tables = (['inet', 'ip'] as const).map((family) => `${family} ${TABLE}`);
+    const away = tables.map((table) => `add table ${table}\ndelete table ${table}\n`);
+    return `${away.join('')}${renderRuleset(next)}`;
+  };
+  const put = async (next: RulesetSettings): Promise<boolean> => {
+    const kept = await run([options.nft, '-f', '-'], { input: renderRuleset(next) });
+    if (kept.code === 0) return true;
+    // A set or chain of our name but of another kind cannot be changed in place.
+    return (await run([options.nft, '-f', '-'], { input: anew(next) })).code === 0;
+  };
+
   return {
     async observe(): Promise<NftablesObserved> {
-      const listed = await run([options.nft, '-j', 'list', 'table', 'inet', TABLE]);
-      if (listed.code === 0) return parseListing(listed.stdout, settings);
+      const list = (family: TableFamily) => run([options.nft, '-j', 'list', 'table', family, TABLE]);
+      const [listed, beside] = await Promise.all([list('inet'), list('ip')]);
+      if (listed.code === 0) {
+        return parseListing([listed.stdout, ...(beside.code === 0 ? [beside.stdout] : [])], settings);
+      }
       const complaint = parseComplaint(listed.stderr);
       if (complaint && isMissing(complaint)) return { base: 'missing', caught: [] };
       throw new Error(
@@ -48,14 +70,13 @@ export function openNftables(options: NftablesOptions): Nftables {
     },
 
     async ensureBase(next): Promise<void> {
-      const input = renderRuleset(next);
-      const kept = await run([options.nft, '-f', '-'], { input });
-      // A set or chain of our name but of another kind cannot be changed in place.
-      if (kept.code !== 0) {
-        const anew = `add table inet ${TABLE}\ndelete table inet ${TABLE}\n${input}`;
-        await runOrThrow([options.nft, '-f', '-'], { input: anew });
-      }
-      settings = next;
+      // A kernel may come without the means to send packets on; it must serve all the same.
+      const lesser: RulesetSettings = { ...next, secondChance: false };
+      if (await put(next)) settings = next;
+      else if (await put(lesser)) {
+        settings = lesser;
+        options.onLack?.(NO_SECOND_CHANCE);
+      } else await runOrThrow([options.nft, '-f', '-'], { input: anew(next) });
     },
 
     async apply(change: CaughtChange): Promise<void> {

@@ -1,5 +1,5 @@
 import { address } from '@fairlead/model';
-import { baseChains, ruleComment, SETS, TABLE } from './ruleset.ts';
+import { baseChains, baseSets, ruleComment, SETS, TABLE } from './ruleset.ts';
 import type { CaughtPort, NftablesObserved, RulesetSettings } from './types.ts';
 
 interface Listing {
@@ -16,12 +16,12 @@ interface ListedElement {
   readonly concat: readonly [string, number];
 }
 
-const PRIORITY = { raw: -300, mangle: -150 } as const;
+const PRIORITY = { raw: -300, 'raw + 1': -299, mangle: -150, 'mangle + 1': -149 } as const;
 const TYPES = { [SETS.ipv4]: 'ipv4_addr', [SETS.ipv6]: 'ipv6_addr' } as const;
 
-/** PURE. Judges the answer to `nft -j list table inet fairlead` by the settings the base was made from. */
-export function parseListing(json: string, settings: RulesetSettings): NftablesObserved {
-  const objects = (JSON.parse(json) as Listing).nftables;
+/** PURE. Judges the answers to `nft -j list table … fairlead` by the settings the base was made from. */
+export function parseListing(tables: readonly string[], settings: RulesetSettings): NftablesObserved {
+  const objects = tables.flatMap((json) => (JSON.parse(json) as Listing).nftables);
   const sets = objects.flatMap(({ set }) => (set ? [set] : [])).filter(({ name }) => name in TYPES);
   const caught = sets.flatMap((set) => (set.elem ?? []).map(parseElement));
   return { base: isIntact(objects, settings) ? 'intact' : 'altered', caught };
@@ -38,15 +38,18 @@ function isIntact(objects: readonly ListedObject[], settings: RulesetSettings): 
       ({ set }) => set?.name === name && JSON.stringify(set.type) === JSON.stringify([type, 'inet_service']),
     ),
   );
+  const ofRules = baseSets(settings).every(({ name }) => objects.some(({ set }) => set?.name === name));
   return (
     sets &&
+    ofRules &&
     baseChains(settings).every((chain) => {
       const listed = objects.find((object) => object.chain?.name === chain.name)?.chain;
       const comments = objects.flatMap(({ rule }) => (rule?.chain === chain.name ? [rule.comment] : []));
       return (
-        listed?.hook === chain.hook &&
-        listed.prio === PRIORITY[chain.priority] &&
-        listed.policy === 'accept' &&
+        listed !== undefined &&
+        listed.hook === chain.hook &&
+        listed.prio === (chain.priority && PRIORITY[chain.priority]) &&
+        listed.policy === (chain.hook && 'accept') &&
         comments.length === chain.rules.length &&
         comments.every((comment, index) => comment === ruleComment(settings, index))
       );

@@ -1,5 +1,6 @@
 import { familyOf } from '@fairlead/model';
 import type { Address } from '@fairlead/model';
+import { secondChance } from './second-chance.ts';
 import type { Mark, RulesetSettings } from './types.ts';
 
 export const TABLE = 'fairlead';
@@ -8,24 +9,41 @@ export const SETS = { ipv4: 'tcp4', ipv6: 'tcp6' } as const;
 /** Bits that neither kube-proxy (0xc000), Calico (0xffff0000 by default, on nodes) nor Tailscale (0xff0000: 0x40000, 0x80000) uses. */
 export const DEFAULT_MARK: Mark = { value: 0x00f1_0000, mask: 0x00ff_0000 };
 
+/** `dup` is at home in tables of one protocol only, so a table `ip` of the same name stands beside the one for both. */
+export type TableFamily = 'inet' | 'ip';
+
 export interface BaseChain {
+  readonly family: TableFamily;
   readonly name: string;
-  readonly hook: 'prerouting';
-  readonly priority: 'raw' | 'mangle';
+  /** Without it other chains jump there. */
+  readonly hook?: 'prerouting';
+  readonly priority?: 'raw' | 'raw + 1' | 'mangle' | 'mangle + 1';
   readonly rules: readonly string[];
+}
+
+/** A set that rules fill, and whose elements end by themselves. */
+export interface BaseSet {
+  readonly family: TableFamily;
+  readonly name: string;
+  /** What its elements are, as an expression. */
+  readonly type: string;
+  readonly seconds: number;
 }
 
 /**
  * PURE. Chains and rules of the base.
  * `vrrp`: adverts only from the set's members, and only from this very link (RFC 5798: TTL 255 cannot be forged from afar).
  * `catch`: `tproxy` to listeners on loopback, which are closed to everybody who is not caught.
+ * The others: see `secondChance`.
  */
 export function baseChains(settings: RulesetSettings): readonly BaseChain[] {
   const { value, mask } = settings.mark;
   const keep = `0x${(~mask >>> 0).toString(16).padStart(8, '0')}`;
   const mark = `meta mark set meta mark and ${keep} or 0x${value.toString(16).padStart(8, '0')}`;
+  const chance = secondChance(settings);
   return [
     {
+      family: 'inet',
       name: 'vrrp',
       hook: 'prerouting',
       priority: 'raw',
@@ -34,17 +52,21 @@ export function baseChains(settings: RulesetSettings): readonly BaseChain[] {
         'meta nfproto ipv4 meta l4proto 112 ip ttl != 255 counter drop',
         ...strangers('ip6', peersOf(settings, 'ipv6')),
         'meta nfproto ipv6 meta l4proto 112 ip6 hoplimit != 255 counter drop',
+        ...chance.noteDeparture,
       ],
     },
     {
+      family: 'inet',
       name: 'catch',
       hook: 'prerouting',
       priority: 'mangle',
       rules: [
+        ...chance.tryOthers,
         `ip daddr . tcp dport @${SETS.ipv4} tproxy ip to 127.0.0.1:${settings.ipv4Port} ${mark} accept`,
         `ip6 daddr . tcp dport @${SETS.ipv6} tproxy ip6 to [::1]:${settings.ipv6Port} ${mark} accept`,
       ],
     },
+    ...chance.chains,
   ];
 }
 
@@ -58,19 +80,28 @@ export function renderRuleset(settings: RulesetSettings): string {
   const chains = baseChains(settings);
   const lines = [
     `add table inet ${TABLE}`,
+    `add table ip ${TABLE}`,
     `add set inet ${TABLE} ${SETS.ipv4} { type ipv4_addr . inet_service; }`,
     `add set inet ${TABLE} ${SETS.ipv6} { type ipv6_addr . inet_service; }`,
   ];
-  for (const { name, hook, priority } of chains) {
-    lines.push(`add chain inet ${TABLE} ${name} { type filter hook ${hook} priority ${priority}; policy accept; }`);
-    lines.push(`flush chain inet ${TABLE} ${name}`);
+  for (const { family, name, type, seconds } of baseSets(settings)) {
+    lines.push(`add set ${family} ${TABLE} ${name} { typeof ${type}; flags dynamic,timeout; timeout ${seconds}s; }`);
   }
-  for (const { name, rules } of chains) {
+  for (const { family, name, hook, priority } of chains) {
+    const at = hook === undefined ? '' : ` { type filter hook ${hook} priority ${priority}; policy accept; }`;
+    lines.push(`add chain ${family} ${TABLE} ${name}${at}`, `flush chain ${family} ${TABLE} ${name}`);
+  }
+  for (const { family, name, rules } of chains) {
     rules.forEach((rule, index) => {
-      lines.push(`add rule inet ${TABLE} ${name} ${rule} comment "${ruleComment(settings, index)}"`);
+      lines.push(`add rule ${family} ${TABLE} ${name} ${rule} comment "${ruleComment(settings, index)}"`);
     });
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** PURE. Sets of the base that the kernel fills by itself. */
+export function baseSets(settings: RulesetSettings): readonly BaseSet[] {
+  return secondChance(settings).sets;
 }
 
 function peersOf(settings: RulesetSettings, family: 'ipv4' | 'ipv6'): readonly Address[] {

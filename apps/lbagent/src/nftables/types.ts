@@ -16,6 +16,8 @@ export interface RulesetSettings {
   readonly mark: Mark;
   /** Whose VRRP adverts are accepted: the other members of the set. */
   readonly vrrpPeers: readonly Address[];
+  /** False: connections that another member accepted are not sent on to it. Absent: they are. */
+  readonly secondChance?: false;
 }
 
 export interface Mark {

@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { Held } from '../processes/hold.fixture.ts';
+import { inNamespaces } from '../processes/namespace.fixture.ts';
+import type { HandOvers } from './hand-over.fixture.ts';
+
+const FIXTURE = join(import.meta.dirname, 'hand-over.fixture.ts');
+
+interface Seen {
+  readonly before: Held;
+  readonly attempts: number;
+  readonly failures: readonly number[];
+  readonly held: readonly Held[];
+  readonly stray: { readonly sentOn: number; readonly again: number };
+}
+
+it('breaks no connection by handing over and back, with lbagents dead, and sends no packet on twice', async () => {
+  const order: HandOvers = { count: 10, advertIntervalMs: 100 };
+  const seen = await inNamespaces<Seen>(FIXTURE, 'handOvers', order);
+  expect(seen.before).toMatchObject({ open: 5, broken: [], machines: ['lb-1'] });
+  expect(seen.attempts).toBeGreaterThan(1000);
+  expect(seen.failures).toEqual(Array.from({ length: order.count }, () => 0));
+  // Each goes on with the machine that accepted it, wherever the addresses are.
+  expect(seen.held).toMatchObject([
+    { open: 5, broken: [], machines: ['lb-1'] },
+    { open: 5, broken: [], machines: ['lb-2'] },
+  ]);
+  expect(seen.stray.sentOn).toBeGreaterThan(0);
+  expect(seen.stray.again).toBe(0);
+}, 60_000);

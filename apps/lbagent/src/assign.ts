@@ -45,7 +45,7 @@ export interface AssignedNodeCheck {
 export function assignToWorker(wanted: Wanted, worker: WorkerState): Assignment {
   const nodeChecks = assignNodeChecks(wanted, (kind) => observedNodeChecks(worker, kind));
   const checkPlaces = placesOf(nodeChecks);
-  const slots = freeSlotsOf(wanted, worker);
+  const slots = freeSlotsOf(worker);
   const services = new Map<string, AssignedService>();
   const unplaced: string[] = [];
   for (const key of [...wanted.services.keys()].sort()) {
@@ -96,12 +96,9 @@ function backendFits(name: string, backend: ObservedBackend, service: WantedServ
   return backend.id === undefined ? service.servers.length === 0 : backendIdHasProfile(backend.id, service.profile);
 }
 
-function freeSlotsOf(wanted: Wanted, worker: WorkerState): Map<string, string[]> {
-  const taken = new Set<string>();
-  for (const [key, backend] of worker.services) {
-    const service = wanted.services.get(key);
-    if (service && currentBackend(service, worker) === backend) taken.add(backend);
-  }
+function freeSlotsOf(worker: WorkerState): Map<string, string[]> {
+  // Also one whose service is on its way out: two services in one backend would share its servers.
+  const taken = new Set(worker.services.values());
   const free = new Map<string, { name: string; index: number }[]>();
   for (const [name, backend] of worker.backends) {
     const slot = parseSlotName(name);

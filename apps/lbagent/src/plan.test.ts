@@ -1,0 +1,235 @@
+import { nodeCheckServerName, type ObservedServer, slotName, PLAIN } from '@fairlead/haproxy';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { advance, type View, viewOf } from './advance.ts';
+import { narrow } from './narrow.ts';
+import { plan } from './plan.ts';
+import type { Step } from './step.ts';
+import { CONFIG, node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
+import { type Wanted, wantedOf } from './wanted.ts';
+
+const READ = { families: ['ipv4'] as const, nodeChecks: new Map() };
+const OPTIONS = { owned: new Set(['edge-1']), drainSeconds: 30 };
+const VIP = '10.9.0.150';
+
+/** A worker as it is after a start with nothing to serve. */
+function freshView(slots = 8, nodeChecks = 8): View {
+  const unused = (index: number): [string, ObservedServer] => {
+    const name = nodeCheckServerName(index);
+    const server = { name, id: index + 1, address: undefined, port: 10256, maintenance: true, up: false };
+    return [name, { ...server, checked: false, secondsInState: 0 }];
+  };
+  const checks = { servers: new Map(Array.from({ length: nodeChecks }, (_, index) => unused(index))) };
+  const health = { kind: 'http', path: '/healthz' } as const;
+  const empty = [PLAIN, health].flatMap((profile) =>
+    Array.from({ length: slots }, (_, index) => [slotName(profile, index), { servers: new Map() }] as const),
+  );
+  const info = { version: '', pid: 1, marker: '', stopping: false, currentConnections: 0, maxConnections: 0 };
+  const backends = new Map([['nodes_healthz', checks], ['nodes_tcp', checks], ...empty]);
+  return viewOf({
+    config: CONFIG,
+    worker: { info, backends, services: new Map() },
+    caught: [],
+    links: { links: [], addresses: [] },
+  });
+}
+
+function carryOut(steps: readonly Step[], view: View): void {
+  for (const step of steps) advance(view, step);
+}
+
+function wantedFor(...loadBalancers: Parameters<typeof stateOf>): Wanted {
+  return wantedOf(stateOf(...loadBalancers), READ);
+}
+
+const ONE = wantedFor([placed('a', VIP, [nodePort(80)])]);
+
+it('a new Service is added from the address outwards: address, checks, servers, map, nftables', () => {
+  expect(plan(ONE, freshView(), OPTIONS).steps.map((step) => step.kind)).toEqual([
+    'add-address',
+    'use-node-check',
+    'use-node-check',
+    'use-node-check',
+    'add-server',
+    'add-server',
+    'add-server',
+    'add-service',
+    'catch',
+  ]);
+});
+
+it('a Service that goes is taken away in reverse, and its connections with it', () => {
+  const view = freshView();
+  carryOut(plan(ONE, view, OPTIONS).steps, view);
+  const { steps } = plan(wantedFor([]), view, OPTIONS);
+  expect(steps.map((step) => step.kind)).toEqual([
+    'release',
+    'remove-service',
+    ...Array.from({ length: 3 }, () => ['drain-server', 'delete-server']).flat(),
+    'free-node-check',
+    'free-node-check',
+    'free-node-check',
+    'remove-address',
+  ]);
+  expect(steps.filter((step) => step.kind === 'delete-server').every((step) => step.force)).toBe(true);
+});
+
+it('only the owner has the addresses; everybody has the rest', () => {
+  const backup = plan(ONE, freshView(), { ...OPTIONS, owned: new Set<string>() });
+  expect(backup.steps.map((step) => step.kind)).not.toContain('add-address');
+  expect(backup.steps.map((step) => step.kind)).toContain('catch');
+});
+
+it('a backend that goes drains, and only it; one that drained long enough is closed', () => {
+  const view = freshView();
+  carryOut(plan(ONE, view, OPTIONS).steps, view);
+  const fewer = wantedFor([placed('a', VIP, [nodePort(80)])], nodeSet(THREE_NODES.slice(1)));
+  const { steps } = plan(fewer, view, OPTIONS);
+  expect(steps.map((step) => [step.kind, 'server' in step ? step.server : ''])).toEqual([
+    ['drain-server', 'tcp0'],
+    ['delete-server', 'tcp0'],
+    ['free-node-check', 'n0'],
+  ]);
+  advance(view, steps[0]!);
+  const servers = view.worker.backends.get('slot_plain_0')!.servers;
+  const forced = (): boolean[] =>
+    plan(fewer, view, OPTIONS).steps.flatMap((step) => (step.kind === 'delete-server' ? [step.force] : []));
+  expect(forced()).toEqual([false]);
+  servers.set('tcp0', { ...servers.get('tcp0')!, secondsInState: 30 });
+  expect(forced()).toEqual([true]);
+});
+
+it('a draining backend that is wanted again gets connections again', () => {
+  const view = freshView();
+  carryOut(plan(ONE, view, OPTIONS).steps, view);
+  const draining = THREE_NODES.map((each, index) => (index === 0 ? node('node-1', { draining: true }) : each));
+  const drain = plan(wantedFor([placed('a', VIP, [nodePort(80)])], nodeSet(draining)), view, OPTIONS);
+  expect(drain.steps.map((step) => step.kind)).toEqual(['drain-server']);
+  carryOut(drain.steps, view);
+  const back = plan(ONE, view, OPTIONS);
+  expect(back.steps.map((step) => step.kind)).toEqual(['resume-server']);
+});
+
+it('what finds no free slot waits for a reload, and the others do not', () => {
+  const many = wantedFor(Array.from({ length: 5 }, (_, index) => placed(`s${index}`, VIP, [nodePort(80 + index)])));
+  const planned = plan(many, freshView(3), OPTIONS);
+  expect(planned.assignment.unplaced).toEqual([`${VIP}|83`, `${VIP}|84`]);
+  expect(planned.steps.filter((step) => step.kind === 'catch')).toHaveLength(3);
+});
+
+it('more nodes than there are checks for wait for a reload too', () => {
+  const planned = plan(ONE, freshView(8, 2), OPTIONS);
+  expect(planned.assignment.unplaced).toEqual([`${VIP}|80`]);
+});
+
+it('a Service that changes its kind of check moves to a backend of that kind', () => {
+  const view = freshView();
+  carryOut(plan(ONE, view, OPTIONS).steps, view);
+  const target = { kind: 'node-port', nodePort: 30080, nodes: ['node-1'] } as const;
+  const local = nodePort(80, { target, check: { kind: 'http', port: 32000, path: '/healthz' } });
+  const { steps } = plan(wantedFor([placed('a', VIP, [local])]), view, OPTIONS);
+  expect(steps.filter((step) => step.kind === 'move-service')).toEqual([
+    { kind: 'move-service', key: `${VIP}|80`, backend: 'slot_healthz_0' },
+  ]);
+  expect(steps.map((step) => step.kind)).not.toContain('release');
+});
+
+describe('for any two wishes, one after the other', () => {
+  const names = ['node-1', 'node-2', 'node-3', 'node-4'];
+  const port = fc.record({ port: fc.integer({ min: 80, max: 84 }), local: fc.boolean(), nodes: fc.subarray(names) });
+  const loadBalancer = fc.record({
+    id: fc.constantFrom('a', 'b', 'c', 'd'),
+    vip: fc.constantFrom(VIP, '10.9.0.151'),
+    ports: fc.uniqueArray(port, { maxLength: 3, selector: (each) => each.port }),
+  });
+  const nodes = fc.uniqueArray(
+    fc.record({ name: fc.constantFrom(...names), eligible: fc.boolean(), draining: fc.boolean() }),
+    { selector: (each) => each.name },
+  );
+  const wish = fc
+    .record({ loadBalancers: fc.uniqueArray(loadBalancer, { selector: (each) => each.id }), nodes })
+    .map(({ loadBalancers, nodes: some }) => {
+      const all = loadBalancers.map(({ id, vip, ports }) =>
+        placed(
+          id,
+          vip,
+          ports.map(({ port: number, local, nodes: named }) =>
+            local
+              ? nodePort(number, {
+                  target: { kind: 'node-port', nodePort: 30_000 + number, nodes: named },
+                  check: { kind: 'http', port: 32_000, path: '/healthz' },
+                })
+              : nodePort(number),
+          ),
+        ),
+      );
+      return { all, nodes: some.map(({ name, ...change }) => node(name, change)) };
+    });
+  const wantedOfWish = ({ all, nodes: some }: { all: ReturnType<typeof placed>[]; nodes: ReturnType<typeof node>[] }) =>
+    wantedFor(all, nodeSet(some));
+
+  /** Checks pass in the meantime, so that nothing waits for them. */
+  function pass(view: View): void {
+    for (const { servers } of view.worker.backends.values()) {
+      for (const [name, server] of servers) if (!server.maintenance) servers.set(name, { ...server, up: true });
+    }
+  }
+
+  function settle(wanted: Wanted, view: View): void {
+    for (let turn = 0; turn < 3; turn++) {
+      carryOut(plan(wanted, view, OPTIONS).steps, view);
+      pass(view);
+    }
+  }
+
+  it('planning again after applying gives nothing to do', () => {
+    fc.assert(
+      fc.property(wish, wish, (first, second) => {
+        const view = freshView(16);
+        settle(wantedOfWish(first), view);
+        expect(plan(wantedOfWish(first), view, OPTIONS).steps).toEqual([]);
+        settle(wantedOfWish(second), view);
+        expect(plan(wantedOfWish(second), view, OPTIONS).steps).toEqual([]);
+      }),
+    );
+  });
+
+  it('the order in which anything is told makes no difference', () => {
+    fc.assert(
+      fc.property(wish, (one) => {
+        const shuffledWish = { all: one.all.toReversed(), nodes: one.nodes.toReversed() };
+        expect(plan(wantedOfWish(shuffledWish), freshView(16), OPTIONS).steps).toEqual(
+          plan(wantedOfWish(one), freshView(16), OPTIONS).steps,
+        );
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('planning only what changed is planning everything', () => {
+    fc.assert(
+      fc.property(wish, wish, (first, second) => {
+        const view = freshView(16);
+        const before = wantedOfWish(first);
+        settle(before, view);
+        const after = wantedOfWish(second);
+        const narrowed = narrow(before, after, view);
+        expect(plan(narrowed.wanted, narrowed.observed, OPTIONS).steps).toEqual(plan(after, view, OPTIONS).steps);
+      }),
+    );
+  });
+
+  it('free slots are known without counting them', () => {
+    fc.assert(
+      fc.property(wish, wish, (first, second) => {
+        const view = freshView(16);
+        settle(wantedOfWish(first), view);
+        settle(wantedOfWish(second), view);
+        const { worker, config } = view;
+        const counted = viewOf({ worker, config, caught: [], links: { links: [], addresses: [] } });
+        expect(view.freeSlots).toEqual(counted.freeSlots);
+        expect(view.routed).toEqual(counted.routed);
+      }),
+    );
+  });
+});

@@ -1,0 +1,143 @@
+import { address, type Port } from '@fairlead/model';
+import { expect, it } from 'vitest';
+import { CONFIG, node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
+import { createWantedReader, nodeCheckKey, type Wanted, wantedOf } from './wanted.ts';
+
+const OPTIONS = { families: ['ipv4'] as const, nodeChecks: new Map() };
+const VIP = '10.9.0.150';
+
+function backends(wanted: Wanted, key = `${VIP}|80`): string[] {
+  return wanted.services.get(key)!.servers.map((server) => `${server.label}${server.draining ? ' draining' : ''}`);
+}
+
+it('a Cluster-policy port is served by every eligible node, checked once per node', () => {
+  const wanted = wantedOf(stateOf([placed('a', VIP, [nodePort(80), nodePort(81)])]), OPTIONS);
+  expect([...wanted.services.keys()]).toEqual([`${VIP}|80`, `${VIP}|81`]);
+  expect(backends(wanted)).toEqual(['node-1', 'node-2', 'node-3']);
+  expect([...wanted.nodeChecks.keys()]).toEqual([
+    'healthz 10.8.0.1:10256',
+    'healthz 10.8.0.2:10256',
+    'healthz 10.8.0.3:10256',
+  ]);
+  expect([...wanted.vips.values()]).toEqual([{ address: VIP, device: 'eth0', vrrpInstance: 'edge-1', announce: true }]);
+});
+
+it('at most maxBackends nodes serve one port, the same ones whatever the order', () => {
+  const nodes = Array.from({ length: 40 }, (_, index) => node(`node-${index + 1}`));
+  const of = (order: typeof nodes) =>
+    backends(wantedOf(stateOf([placed('a', VIP, [nodePort(80)])], nodeSet(order, { maxBackends: 5 })), OPTIONS));
+  expect(of(nodes)).toHaveLength(5);
+  expect(of(nodes.toReversed())).toEqual(of(nodes));
+});
+
+it('a node that is not eligible gets nothing; a draining one keeps what it has', () => {
+  const nodes = [node('node-1'), node('node-2', { eligible: false }), node('node-3', { draining: true })];
+  const wanted = wantedOf(stateOf([placed('a', VIP, [nodePort(80)])], nodeSet(nodes)), OPTIONS);
+  expect(backends(wanted)).toEqual(['node-1', 'node-3 draining']);
+});
+
+it('when no node is eligible any more the last ones go on', () => {
+  const nodes = THREE_NODES.map((each) => ({ ...each, eligible: false }));
+  expect(backends(wantedOf(stateOf([placed('a', VIP, [nodePort(80)])], nodeSet(nodes)), OPTIONS))).toEqual([
+    'node-1',
+    'node-2',
+    'node-3',
+  ]);
+});
+
+it('Local names its nodes and asks each by HTTP; no nodes are no backends, not all', () => {
+  const local = (nodes: readonly string[]): Port =>
+    nodePort(80, {
+      target: { kind: 'node-port', nodePort: 30080, nodes },
+      check: { kind: 'http', port: 32000, path: '/healthz' },
+    });
+  const some = wantedOf(stateOf([placed('a', VIP, [local(['node-2', 'gone'])])]), OPTIONS);
+  expect(backends(some)).toEqual(['node-2']);
+  expect(some.services.get(`${VIP}|80`)!.profile).toEqual({ kind: 'http', path: '/healthz' });
+  expect(some.services.get(`${VIP}|80`)!.servers[0]!.check).toEqual({ kind: 'http', port: 32000 });
+  expect(backends(wantedOf(stateOf([placed('a', VIP, [local([])])]), OPTIONS))).toEqual([]);
+});
+
+it('endpoints are asked by TCP, themselves', () => {
+  const endpoints = [
+    { name: 'a', address: address('10.0.0.5'), port: 8443, draining: false },
+    { name: 'b', address: address('10.0.0.6'), port: 8443, draining: true },
+  ];
+  const port = nodePort(443, { target: { kind: 'endpoints', endpoints } });
+  const wanted = wantedOf(stateOf([placed('static/registry', VIP, [port], { cluster: '' })]), OPTIONS);
+  expect(backends(wanted, `${VIP}|443`)).toEqual(['a', 'b draining']);
+  expect(wanted.services.get(`${VIP}|443`)!.servers.map((server) => server.check.kind)).toEqual(['tcp', 'tcp']);
+  expect(wanted.nodeChecks.size).toBe(0);
+});
+
+it('a server asked in another way is another server', () => {
+  const state = stateOf([placed('a', VIP, [nodePort(80)])]);
+  const ids = (wanted: Wanted) => wanted.services.get(`${VIP}|80`)!.servers.map((server) => server.id);
+  const byPort = wantedOf(state, { ...OPTIONS, nodeChecks: new Map([['prod', { kind: 'node-port', port: 30001 }]]) });
+  const unasked = wantedOf(state, { ...OPTIONS, nodeChecks: new Map([['prod', { kind: 'none' }]]) });
+  expect([...byPort.nodeChecks.values()].map(nodeCheckKey)[0]).toBe('tcp 10.8.0.1:30001');
+  expect(unasked.nodeChecks.size).toBe(0);
+  const all = [wantedOf(state, OPTIONS), byPort, unasked].flatMap(ids);
+  expect(new Set(all).size).toBe(all.length);
+});
+
+it('what is refused is refused by itself', () => {
+  const bad = (id: string, port: Port, vip = '10.9.0.151') => placed(id, vip, [port]);
+  const endpoint = (where: string): Port =>
+    nodePort(82, {
+      target: { kind: 'endpoints', endpoints: [{ name: 'x', address: address(where), port: 1, draining: false }] },
+    });
+  const elsewhere = placed('d-network', '10.9.0.152', [nodePort(80)]);
+  const v6 = placed('e-family', 'fd00::1', [nodePort(80)]);
+  const state = stateOf([
+    placed('a', VIP, [nodePort(80)]),
+    bad('b-taken', nodePort(80), VIP),
+    bad('c-path', nodePort(81, { check: { kind: 'http', port: 1, path: '/a\nb' } })),
+    { ...elsewhere, addresses: [{ ...elsewhere.addresses[0]!, network: 'dmz' }] },
+    v6,
+    bad('f-loopback', endpoint('127.0.0.1')),
+    bad('g-vip', endpoint(VIP)),
+    bad('h-machine', endpoint('10.9.0.12')),
+    {
+      ...elsewhere,
+      loadBalancer: { ...elsewhere.loadBalancer, id: 'i-instance' },
+      addresses: [{ ...elsewhere.addresses[0]!, vrrpInstance: 'x' }],
+    },
+  ]);
+  const wanted = wantedOf(state, OPTIONS);
+  expect([...wanted.services.keys()]).toEqual([`${VIP}|80`]);
+  expect([...wanted.refused].map(([id, { reason }]) => [id, reason])).toEqual([
+    ['b-taken', 'PORT_TAKEN'],
+    ['c-path', 'CHECK_PATH_INVALID'],
+    ['d-network', 'NETWORK_NOT_ATTACHED'],
+    ['e-family', 'FAMILY_NOT_SERVED'],
+    ['f-loopback', 'BACKEND_NOT_ALLOWED'],
+    ['g-vip', 'BACKEND_NOT_ALLOWED'],
+    ['h-machine', 'BACKEND_NOT_ALLOWED'],
+    ['i-instance', 'VRRP_INSTANCE_UNKNOWN'],
+  ]);
+});
+
+it('of two that want one port the same one is served in any order', () => {
+  const two = [placed('b', VIP, [nodePort(80)]), placed('a', VIP, [nodePort(80)])];
+  for (const order of [two, two.toReversed()]) {
+    expect(wantedOf(stateOf(order), OPTIONS).services.get(`${VIP}|80`)!.loadBalancerId).toBe('a');
+  }
+});
+
+it('reading on from one state to the next gives what reading anew gives, and keeps what did not change', () => {
+  const read = createWantedReader();
+  const first = [placed('a', VIP, [nodePort(80)]), placed('b', VIP, [nodePort(81)])];
+  const before = read(stateOf(first), OPTIONS);
+  const state = { ...stateOf([...first, placed('c', VIP, [nodePort(82)])]), nodeSets: stateOf(first).nodeSets };
+  const same = { ...state, config: CONFIG };
+  expect(read(same, OPTIONS)).toEqual(wantedOf(same, OPTIONS));
+  const set = nodeSet(THREE_NODES);
+  const again = createWantedReader();
+  const one = again(stateOf(first, set), OPTIONS);
+  const two = again(stateOf([...first, placed('c', VIP, [nodePort(82)])], set), OPTIONS);
+  expect(two.services.get(`${VIP}|80`)).toBe(one.services.get(`${VIP}|80`));
+  expect(before.services.get(`${VIP}|80`)).toEqual(one.services.get(`${VIP}|80`));
+  const moved = again(stateOf(first, nodeSet(THREE_NODES.slice(1))), OPTIONS);
+  expect(backends(moved)).toEqual(['node-2', 'node-3']);
+});

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { run } from './command.ts';
 import { fetchPackages } from './parts/debian.ts';
 import { debianRelease, installSentence, isRecentEnough, NEEDED, type NeededProgram } from './parts/needed.ts';
@@ -10,7 +10,7 @@ import { debianRelease, installSentence, isRecentEnough, NEEDED, type NeededProg
 const RECIPE = 1;
 
 export interface Parts {
-  /** One directory for the PATH, in front of the rest. */
+  /** For the PATH, in front of the rest: a directory, or several with ":" between. */
   readonly bin: string;
 }
 
@@ -32,10 +32,10 @@ export async function ensureParts(options: PartsOptions = {}): Promise<Parts> {
   const onProgress = options.onProgress ?? ((sentence) => console.error(sentence));
   const path = `${environment['PATH'] ?? ''}:${SYSTEM_DIRECTORIES}`;
   const missing = await missingFrom(path);
-  if (missing.length === 0) return { bin: '/usr/sbin' };
+  if (missing.length === 0) return { bin: directoriesOf(path) };
   const release = existsSync('/etc/os-release') ? debianRelease(readFileSync('/etc/os-release', 'utf8')) : undefined;
   if (release === undefined || findOnPath('apt-get', path) === undefined) {
-    if (missing.every((each) => each.optional)) return { bin: '/usr/sbin' };
+    if (missing.every((each) => each.optional)) return { bin: directoriesOf(path) };
     throw new Error(installSentence(missing));
   }
   const packages = [...new Set(missing.map((each) => each.package))].sort();
@@ -73,6 +73,12 @@ async function isThere(needed: NeededProgram, path: string): Promise<boolean> {
   if (!needed.versionArgv) return true;
   const printed = await run([file, ...needed.versionArgv]).catch(() => undefined);
   return printed?.code === 0 && isRecentEnough(needed, printed.stdout + printed.stderr);
+}
+
+/** Where what is needed is found. */
+function directoriesOf(path: string): string {
+  const files = NEEDED.flatMap(({ program }) => findOnPath(program, path) ?? []);
+  return [...new Set(files.map((file) => dirname(file)))].join(':');
 }
 
 /** The file that a shell with that PATH would run. */

@@ -43,12 +43,14 @@ export type ParsedCommand =
 
 const VERSION = '0.1.0';
 
+const NOTHING_ASKED: ParsedCommand = {
+  kind: 'wrong',
+  problems: ['say what to do: run, join, stop-serving or resume-serving'],
+};
+
 /** Reads the command line (without node and script). All that is wrong is reported at once. */
 export function parseCommand(argv: readonly string[]): ParsedCommand {
-  let parsed: ParsedCommand = {
-    kind: 'wrong',
-    problems: ['say what to do: run, join, stop-serving or resume-serving'],
-  };
+  let parsed: ParsedCommand = NOTHING_ASKED;
   const program = describe((command) => {
     parsed = command;
   });
@@ -57,6 +59,7 @@ export function parseCommand(argv: readonly string[]): ParsedCommand {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'done' };
+    if (error.code === 'commander.help') return NOTHING_ASKED;
     return { kind: 'wrong', problems: [error.message.replace(/^error: /, '')] };
   }
   return parsed;

@@ -81,7 +81,7 @@ function goBuild(pkg: string, output: string, env: NodeJS.ProcessEnv): Promise<v
   ]);
   const child = spawn('go', ['build', '-trimpath', '-ldflags', ['-s -w', ...stamps].join(' '), '-o', output, pkg], {
     cwd: resolve(import.meta.dirname, '../../kube'),
-    env: { ...env, CGO_ENABLED: '0', GOFLAGS: '-mod=mod -buildvcs=false' },
+    env: { ...env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
     stdio: ['ignore', 2, 2],
   });
   return new Promise((resolve, reject) => {

@@ -79,7 +79,7 @@ function registerStatus({ registry, status, held, certificateExpires, now }: Met
     ['fairlead_lbagent_down_backends', 'Backends whose checks fail.', () => status().down.length],
     ['fairlead_lbagent_findings', 'Things a person should look at.', () => status().findings.length],
     [
-      'fairlead_certificate_expiry_seconds',
+      'fairlead_certificate_seconds_left',
       'Seconds until the certificate ends; negative afterwards.',
       () => (certificateExpires() - now()) / 1000,
     ],

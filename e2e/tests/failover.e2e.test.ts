@@ -94,16 +94,27 @@ it.each(FAULTS)(
   },
 );
 
-it('a graceful stop hands over without a failed connection', async () => {
-  const owner = await oneOwner();
-  const probe = prober.probe({ address, port: 80, httpPath: '/' });
+it('graceful stops hand over, again and again, without a failed or broken connection', async () => {
+  const probe = prober.probe({ address, port: 80, httpPath: '/', intervalMs: 5 });
+  const hold = prober.hold({ address, port: 9000, connections: 5, intervalMs: 10 });
   await sleep(300);
-  await lab.must(owner, stopServing(owner));
-  await eventually(async () => expect(await oneOwner()).not.toBe(owner));
+  for (let turn = 0; turn < 10; turn++) {
+    const owner = await oneOwner();
+    await serving(owner, 'stop');
+    await eventually(async () => expect(await oneOwner()).not.toBe(owner));
+    await sleep(300);
+    await serving(owner, 'resume');
+    await sleep(700);
+  }
+  const last = await oneOwner();
+  await lab.must(last, stopKeepalived(last));
+  await eventually(async () => expect(await oneOwner()).not.toBe(last));
   await sleep(500);
   const report = await probe.stop();
   expect({ failed: report.failed, failures: report.failures }).toEqual({ failed: 0, failures: {} });
-  await lab.reboot(owner);
+  const held = await hold.stop();
+  expect(held).toMatchObject({ connections: 5, open: 5, broken: [] });
+  expect(held.longestStallMs).toBeLessThan(CEILING_MS);
 });
 
 it('killing and restarting lbagent alone fails nothing and reloads nothing', async () => {
@@ -139,7 +150,11 @@ it('a machine that reboots with everything else dead serves everything from its 
   await oneOwner();
 });
 
-/** How an operator takes a machine out of service. */
-function stopServing(machine: string): string[] {
+/** How an operator takes a machine out of service and back. */
+function serving(machine: string, word: 'stop' | 'resume'): Promise<string> {
+  return lab.must(machine, [process.execPath, lab.apps.lbagent, `${word}-serving`, '--run-dir', '/run/fairlead']);
+}
+
+function stopKeepalived(machine: string): string[] {
   return ['sh', '-c', `kill -TERM $(cat /run/lab/${machine}/run/fairlead/keepalived.pid)`];
 }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const ROOT = resolve(import.meta.dirname, '..');
+const OUTPUT = join(ROOT, 'dist');
 
-/** Program name to its entry. */
+/** What is delivered. */
 const APPS = {
   cloudagent: 'apps/cloudagent/src/main.ts',
   lbagent: 'apps/lbagent/src/main.ts',
@@ -13,46 +14,70 @@ const APPS = {
   fairlead: 'apps/cli/src/main.ts',
 } as const;
 
+/** The lab's own programs, which run in it. */
+const PROGRAMS = { echo: 'e2e/echo/main.ts', prober: 'e2e/prober/main.ts' } as const;
+
 export type App = keyof typeof APPS;
+export type Program = keyof typeof PROGRAMS;
 
 /**
  * Bundles every app into `dist/NAME.mjs`, a single file that needs only Node 24, and returns the paths.
- * Costs nothing when no source changed since the last time.
+ * Costs nothing when no source changed since the last time; may run in several processes at once.
  */
-export async function buildApps(): Promise<Record<App, string>> {
-  const outputs = Object.fromEntries(Object.keys(APPS).map((app) => [app, join(ROOT, 'dist', `${app}.mjs`)]));
-  const stamp = join(ROOT, 'dist', 'bundles.sha256');
-  const digest = digestOfSources();
-  const fresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === digest && Object.values(outputs).every(existsSync);
-  if (!fresh) {
-    mkdirSync(join(ROOT, 'dist'), { recursive: true });
-    await Promise.all(Object.entries(APPS).map(([app, entry]) => bundle(join(ROOT, entry), outputs[app]!)));
-    writeFileSync(stamp, digest);
-  }
-  return outputs as Record<App, string>;
+export function buildApps(): Promise<Record<App, string>> {
+  return bundleAll(APPS, '{libs,apps}/*/src/**/*.{ts,js}');
 }
 
-async function bundle(entry: string, outfile: string): Promise<void> {
-  await build({
+/** The same for the lab's programs: a bundle starts twice as fast as its sources and takes half the memory. */
+export function buildPrograms(): Promise<Record<Program, string>> {
+  return bundleAll(PROGRAMS, 'e2e/{echo,prober}/*.ts');
+}
+
+async function bundleAll<Name extends string>(
+  entries: Readonly<Record<Name, string>>,
+  sources: string,
+): Promise<Record<Name, string>> {
+  const mark = `// sources ${digestOf(sources)}\n`;
+  mkdirSync(OUTPUT, { recursive: true });
+  const paths = Object.entries<string>(entries).map(async ([name, entry]) => {
+    const output = join(OUTPUT, `${name}.mjs`);
+    if (!existsSync(output) || !readFileSync(output, 'utf8').endsWith(mark)) {
+      replace(output, `${await bundle(entry)}\n${mark}`);
+    }
+    return [name, output] as const;
+  });
+  return Object.fromEntries(await Promise.all(paths)) as Record<Name, string>;
+}
+
+async function bundle(entry: string): Promise<string> {
+  const { outputFiles = [] } = await build({
     entryPoints: [entry],
-    outfile,
+    absWorkingDir: ROOT,
+    write: false,
     bundle: true,
     platform: 'node',
     target: 'node24',
     format: 'esm',
     minifySyntax: true,
-    sourcemap: 'linked',
     logLevel: 'error',
     // CommonJS packages inside an ESM bundle call require() for Node's own modules.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   });
+  return outputFiles[0]?.text ?? '';
 }
 
-function digestOfSources(): string {
+/** A reader, or another bundler, sees the old file or the new one. */
+function replace(file: string, text: string): void {
+  const next = `${file}.${process.pid}`;
+  writeFileSync(next, text);
+  renameSync(next, file);
+}
+
+function digestOf(sources: string): string {
   const hash = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json')));
-  const files = globSync(['{libs,apps}/*/src/**/*.{ts,js}', 'tools/build.ts'], { cwd: ROOT });
+  const files = globSync([sources, 'tools/build.ts'], { cwd: ROOT });
   for (const file of files.filter((name) => !name.endsWith('.test.ts')).sort()) {
     hash.update(file).update(readFileSync(join(ROOT, file)));
   }

@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildApps } from '../../tools/build.ts';
-import { buildPrograms } from './bundle.ts';
+import { buildApps, buildPrograms } from '../../tools/build.ts';
 import { attachMachines, openMachines, type Machines } from './machines.ts';
 import { ensureParts } from './parts.ts';
 import { startProber, type Prober } from './prober-client.ts';

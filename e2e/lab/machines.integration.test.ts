@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { buildPrograms } from './bundle.ts';
+import { buildPrograms } from '../../tools/build.ts';
 import { sleep } from './command.ts';
 import { labsDirectory, livingLabs, ownerOf } from './directories.ts';
 import { openMachines, type Machines } from './machines.ts';

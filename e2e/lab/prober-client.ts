@@ -1,6 +1,6 @@
 import type { HoldReport, HoldSpec, ProbeReport, ProberAnswer, ProberCommand, ProbeSpec } from '../prober/protocol.ts';
 import type { Machines } from './machines.ts';
-import { buildPrograms } from './bundle.ts';
+import { buildPrograms } from '../../tools/build.ts';
 
 /** A prober on a host of the lab: measures what a client there sees. */
 export interface Prober {

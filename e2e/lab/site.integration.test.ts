@@ -3,8 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { buildApps } from '../../tools/build.ts';
-import { buildPrograms } from './bundle.ts';
+import { buildApps, buildPrograms } from '../../tools/build.ts';
 
 /** Runs commands of the lab's command line in one shell, as a user who is not root. */
 function asOrdinaryUser(script: string): { code: number | null; stdout: string; stderr: string } {

@@ -1,5 +1,4 @@
-import type { App } from '../../../tools/build.ts';
-import type { Program } from '../bundle.ts';
+import type { App, Program } from '../../../tools/build.ts';
 import type { Machines } from '../machines.ts';
 import { ADMIN_SOCKET, cloudagentArguments, lbagentArguments, pkiDirectory, PORTS, SITE_FILE } from './apps.ts';
 import type { NodeHost, Site, SiteHost } from './plan.ts';

@@ -96,6 +96,7 @@ export function advance(view: View, step: Step): void {
       change(view, step, { maintenance: false, secondsInState: 0, ...beginning(step.check) });
       return;
     case 'keep-server':
+    case 'hold-node-check':
       change(view, step, { up: true, checked: false });
       return;
     case 'drain-server':

@@ -35,6 +35,7 @@ function wanted(...services: { id: string; port: number; backends: number[] }[])
   return {
     services: new Map(all.map((each) => [each.key, each])),
     nodeChecks: new Map(),
+    heldChecks: new Set(),
     vips: new Map(),
     refused: new Map(),
   };

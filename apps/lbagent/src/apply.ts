@@ -56,6 +56,7 @@ const CHANNEL: Readonly<Record<Step['kind'], Channel>> = {
   'add-address': 'links',
   'remove-address': 'links',
   'use-node-check': 'servers',
+  'hold-node-check': 'servers',
   'add-server': 'servers',
   'resume-server': 'servers',
   'keep-server': 'servers',

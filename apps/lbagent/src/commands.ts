@@ -18,6 +18,8 @@ export function commandsOf(step: Step, mapFile: string): readonly Command[] {
   switch (step.kind) {
     case 'use-node-check':
       return useNodeCheck(step.backend, step.server, step.check);
+    case 'hold-node-check':
+      return keepServer(step.backend, step.server);
     case 'add-server':
       return addServer(step.backend, step.server);
     case 'resume-server':

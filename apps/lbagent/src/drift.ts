@@ -1,28 +1,28 @@
 import type { Reached } from './pass.ts';
-import type { Held } from './state.ts';
+import type { Wanted } from './wanted.ts';
 
 /** A pass that left nothing to do. */
 export interface Settled {
-  readonly held: Held;
+  readonly wanted: Wanted;
   readonly owned: string;
   readonly workerPid: number;
 }
 
 /** What may be relied on after a pass, or undefined when it left something undone. */
-export function settledBy(held: Held, reached: Reached): Settled | undefined {
+export function settledBy(wanted: Wanted, reached: Reached): Settled | undefined {
   const { plan, applied } = reached;
   if (applied.failed.size > 0 || applied.pending > 0 || plan.postponed > 0) return undefined;
   if (plan.assignment.unplaced.length > 0) return undefined;
-  return { held, owned: reached.view.owned.join(' '), workerPid: reached.view.worker.info.pid };
+  return { wanted, owned: reached.view.owned.join(' '), workerPid: reached.view.worker.info.pid };
 }
 
 /**
  * How many differences a pass found that nobody wanted: after a settled pass, with the same state wanted, the same
  * addresses owned and the same worker, there should be none.
  */
-export function driftOf(before: Settled | undefined, held: Held, reached: Reached): number {
-  const now = { held, owned: reached.view.owned.join(' '), workerPid: reached.view.worker.info.pid };
-  if (!before || before.held !== now.held || before.owned !== now.owned) return 0;
+export function driftOf(before: Settled | undefined, wanted: Wanted, reached: Reached): number {
+  const now = { wanted, owned: reached.view.owned.join(' '), workerPid: reached.view.worker.info.pid };
+  if (!before || before.wanted !== now.wanted || before.owned !== now.owned) return 0;
   const steps = before.workerPid === now.workerPid ? reached.plan.steps.length : 0;
   return steps + reached.repairs.length;
 }

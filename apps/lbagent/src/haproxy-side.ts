@@ -89,7 +89,13 @@ async function reload(next: HaproxyFiles, running: string, options: HaproxySideO
 /** Nothing known, something on disk: better what was served before than nothing. */
 async function prepareFiles(wanted: Wanted | undefined, settings: HaproxySettings): Promise<void> {
   if (!wanted && (await readIfThere(settings.configFile)) !== undefined) return;
-  const nothing: Wanted = { services: new Map(), nodeChecks: new Map(), vips: new Map(), refused: new Map() };
+  const nothing: Wanted = {
+    services: new Map(),
+    nodeChecks: new Map(),
+    heldChecks: new Set(),
+    vips: new Map(),
+    refused: new Map(),
+  };
   await writeFiles(haproxyFiles(wanted ?? nothing, undefined, settings), settings);
 }
 

@@ -1,5 +1,6 @@
 import { coalesce } from './coalesce.ts';
 import type { NodeCheckChoice } from './node-check-choice.ts';
+import type { Judged } from './node-watch.ts';
 import type { Cause, Reconciler } from './reconcile.ts';
 import { type Acceptance, type Held } from './state.ts';
 import { type Remembered, writeStateFile } from './state-file.ts';
@@ -18,8 +19,8 @@ export interface Holder {
   held(): Held | undefined;
   /** Takes what `accept` makes of the state held now, or answers why it is not taken. */
   offer(accept: (held: Held | undefined) => Acceptance, cause: Cause): 'OLDER_VERSION' | 'WRONG_BASE' | undefined;
-  /** How nodes are asked; remembered, because another answer after a restart would exchange every server. */
-  useNodeChecks(choices: ReadonlyMap<string, NodeCheckChoice>): void;
+  /** How nodes are asked; remembered, because another way after a restart would exchange every server. */
+  useNodeChecks(judged: Judged): void;
   /** Resolves when all is on disk. */
   written(): Promise<void>;
 }
@@ -38,7 +39,7 @@ export function createHolder(parts: HolderParts): Holder {
     onError: parts.onFileError,
     pauseMs: WRITE_PAUSE_MS,
   });
-  parts.reconciler.useNodeChecks(nodeChecks);
+  parts.reconciler.useNodeChecks({ choices: nodeChecks, held: new Set() });
   if (held) parts.reconciler.hold(held);
   return {
     held: () => held,
@@ -50,10 +51,10 @@ export function createHolder(parts: HolderParts): Holder {
       parts.reconciler.hold(held, cause);
       return undefined;
     },
-    useNodeChecks(choices) {
-      nodeChecks = choices;
+    useNodeChecks(judged) {
+      nodeChecks = judged.choices;
       file.request();
-      parts.reconciler.useNodeChecks(choices);
+      parts.reconciler.useNodeChecks(judged);
     },
     written: () => file.settled(),
   };

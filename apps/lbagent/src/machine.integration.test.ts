@@ -105,3 +105,17 @@ it('a load balancer that cannot be served is refused by itself, and nothing of i
     evil: false,
   });
 });
+
+it('a node that fails its check gets nothing; when all fail the last set goes on, and a person is told', async () => {
+  expect(await inNamespaces(SCENARIOS, 'nodesDie')).toEqual({
+    held: ALL_NODES,
+    findings: ['no node of cluster prod passes its check: the last set goes on'],
+    after: [],
+    reloads: 0,
+  });
+});
+
+it('where kube-proxy does not answer from outside the nodes are asked by a live NodePort', async () => {
+  const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'noHealthz');
+  expect(seen.probe).toMatchObject({ failures: [], said: ALL_NODES });
+});

@@ -1,3 +1,4 @@
+import { openCommandSocket } from '@fairlead/haproxy';
 import type { HealthBoard, Logger, Registry } from '@fairlead/telemetry';
 import { mkdir } from 'node:fs/promises';
 import type { RunConfig } from './config.ts';
@@ -6,6 +7,7 @@ import { createHolder, type Holder } from './holder.ts';
 import { followLives } from './life.ts';
 import { watchOwnAddresses } from './link-watch.ts';
 import { createMachineMetrics } from './metrics.ts';
+import { watchNodes } from './node-watch.ts';
 import { capabilitiesOf, closeParts, type MachinePrograms, openParts } from './parts.ts';
 import { startReconciler } from './reconcile.ts';
 import { readStateFile } from './state-file.ts';
@@ -32,6 +34,7 @@ export interface Machine {
 }
 
 const LOOK_EVERY_MS = 5_000;
+const NODE_WATCH_TIMEOUT_MS = 2_000;
 
 /** Puts the parts together and starts them. What was remembered on disk is served without anybody's help. */
 export async function startMachine(settings: MachineSettings): Promise<Machine> {
@@ -90,6 +93,20 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
   });
   if (!remembered) firstPass.resolve();
   const stopFollowing = followLives({ parts, runDir: config.runDir, reconciler, board, health, metrics, log });
+  const unwatchNodes = watchNodes({
+    socket: openCommandSocket(parts.haproxy.statsSocket, NODE_WATCH_TIMEOUT_MS),
+    state: () => holder.held()?.state,
+    remembered: remembered?.nodeChecks ?? new Map(),
+    onJudged(judged) {
+      holder.useNodeChecks(judged);
+      board.find(
+        'nodes',
+        [...judged.held].map((cluster) => `no node of cluster ${cluster} passes its check: the last set goes on`),
+      );
+    },
+    onChange: () => reconciler.look(),
+    log,
+  });
   const unwatchLinks = watchOwnAddresses({
     links: parts.plane.links,
     reconciler,
@@ -103,6 +120,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     async stop() {
       stopFollowing();
       unwatchLinks();
+      unwatchNodes();
       await reconciler.stop();
       await Promise.all([haproxy.written(), holder.written()]);
       await closeParts(parts);

@@ -1,3 +1,5 @@
+import type { Address } from '@fairlead/model';
+
 /** How all nodes of a cluster are known to be alive. */
 export type NodeCheckChoice =
   /** HTTP GET /healthz at kube-proxy's health port. */
@@ -11,3 +13,17 @@ export type NodeCheckChoice =
 export const HEALTHZ_PORT = 10256;
 
 export const CHECK_HEALTHZ: NodeCheckChoice = { kind: 'healthz' };
+
+/** One check that all servers of a node share. */
+export interface NodeCheck {
+  readonly kind: 'healthz' | 'tcp';
+  readonly address: Address;
+  readonly port: number;
+}
+
+/** The check of the node at an address; undefined: it is not asked. */
+export function nodeCheckOf(address: Address, choice: NodeCheckChoice): NodeCheck | undefined {
+  if (choice.kind === 'none') return undefined;
+  if (choice.kind === 'healthz') return { kind: 'healthz', address, port: HEALTHZ_PORT };
+  return { kind: 'tcp', address, port: choice.port };
+}

@@ -64,12 +64,15 @@ const PATIENCE_SECONDS = 10;
 
 /** True while servers stay, none of them is alive, and one may still become so: those that leave may be all that answers. */
 function waitsForAnother(service: AssignedService, running: ObservedBackend): boolean {
-  const staying = service.servers.flatMap(({ draining, name }) => {
+  const staying = service.servers.flatMap(({ draining, name, check }) => {
     const server = running.servers.get(name);
-    return draining || server?.maintenance === true ? [] : [server];
+    return draining || server?.maintenance === true ? [] : [{ server, check: check.kind }];
   });
-  if (staying.some((server) => server?.up === true)) return false;
-  return staying.some((server) => server === undefined || server.secondsInState < PATIENCE_SECONDS);
+  // One that has no check of its own is as alive as its node from the beginning.
+  const isAlive = ({ server, check }: (typeof staying)[number]): boolean =>
+    server ? server.up : check === 'track' || check === 'none';
+  if (staying.some(isAlive)) return false;
+  return staying.some(({ server }) => server === undefined || server.secondsInState < PATIENCE_SECONDS);
 }
 
 function keepLeaving(leaving: readonly Leaving[], running: ObservedBackend): readonly Step[] {

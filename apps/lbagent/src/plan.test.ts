@@ -8,7 +8,7 @@ import type { Step } from './step.ts';
 import { CONFIG, node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
 import { type Wanted, wantedOf } from './wanted.ts';
 
-const READ = { families: ['ipv4'] as const, nodeChecks: new Map() };
+const READ = { families: ['ipv4'] as const, nodeChecks: new Map(), heldClusters: new Set<string>() };
 const OPTIONS = { owned: new Set(['edge-1']), drainSeconds: 30 };
 const VIP = '10.9.0.150';
 

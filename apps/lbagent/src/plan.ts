@@ -1,5 +1,5 @@
 import { nodeCheckServerName, type WorkerState } from '@fairlead/haproxy';
-import { type Assignment, assignToWorker, observedNodeChecks } from './assign.ts';
+import { type Assignment, assignToWorker } from './assign.ts';
 import { diffAddresses } from './links/plan.ts';
 import type { LinkAddress, ObservedAddress } from './links/types.ts';
 import type { CaughtPort } from './nftables/types.ts';
@@ -42,14 +42,15 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
   const caught = planCaught(assignment, observed);
   const steps = [
     ...addresses.add,
-    ...useNodeChecks(assignment, worker),
+    ...planNodeChecks(wanted, assignment, worker),
     ...servers.add,
     ...services.add,
     ...caught.add,
     ...caught.remove,
     ...services.remove,
     ...servers.remove,
-    ...(assignment.unplaced.length > 0 ? [] : freeNodeChecks(wanted, worker)),
+    // Servers that go on for a while may still track a check that is no longer wanted.
+    ...(assignment.unplaced.length > 0 || servers.postponed > 0 ? [] : freeNodeChecks(wanted, worker)),
     ...addresses.remove,
   ];
   return { steps, assignment, postponed: servers.postponed };
@@ -64,11 +65,19 @@ function planAddresses(wanted: Wanted, observed: Observed, { owned }: PlanOption
   };
 }
 
-function useNodeChecks(assignment: Assignment, worker: WorkerState): readonly Step[] {
-  const observed = { healthz: observedNodeChecks(worker, 'healthz'), tcp: observedNodeChecks(worker, 'tcp') };
+function planNodeChecks(wanted: Wanted, assignment: Assignment, worker: WorkerState): readonly Step[] {
   return assignment.nodeChecks.flatMap(({ check, backend, index }): Step[] => {
-    if (observed[check.kind].get(index) === nodeCheckKey(check)) return [];
-    return [{ kind: 'use-node-check', backend, server: nodeCheckServerName(index), check }];
+    const server = nodeCheckServerName(index);
+    const found = worker.backends.get(backend)?.servers.get(server);
+    const key = nodeCheckKey(check);
+    const isHeld = wanted.heldChecks.has(key);
+    const inPlace = found && !found.maintenance && found.address === check.address && found.port === check.port;
+    const asked = inPlace === true && found.checked;
+    const use: Step = { kind: 'use-node-check', backend, server, check };
+    const hold: Step = { kind: 'hold-node-check', backend, server };
+    // A check that was under way may still have had its say.
+    if (isHeld) return inPlace ? (asked || !found.up ? [hold] : []) : [use, hold];
+    return asked ? [] : [use];
   });
 }
 

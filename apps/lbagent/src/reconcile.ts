@@ -1,11 +1,12 @@
 import { backOff } from '@fairlead/control-loop';
 import { formatVersion } from './state.ts';
 import type { AddressFamily, LoadBalancer, Refusal } from '@fairlead/model';
-import type { Logger } from '@fairlead/telemetry';
+import { type Logger, parseTraceparent, withTrace } from '@fairlead/telemetry';
+import type { Step } from './step.ts';
 import type { View } from './advance.ts';
 import { followAnswers } from './answers.ts';
 import { driftOf, type Settled, settledBy } from './drift.ts';
-import type { NodeCheckChoice } from './node-check-choice.ts';
+import type { Judged } from './node-watch.ts';
 import { pass, type PassParts, type Reached } from './pass.ts';
 import { refusalsOf } from './refusals.ts';
 import { downBackends } from './report.ts';
@@ -35,7 +36,7 @@ export interface Reconciler {
   /** A new desired state; a pass follows. Several that come during one pass are one. */
   hold(held: Held, cause?: Cause): void;
   /** How the nodes of each cluster are asked whether they live. */
-  useNodeChecks(choices: ReadonlyMap<string, NodeCheckChoice>): void;
+  useNodeChecks(judged: Judged): void;
   /** Something may have changed out there: look at all of it. */
   look(): void;
   /** What was reached last, and what should be; undefined while either is not known. */
@@ -55,7 +56,7 @@ const RETRY = { firstMs: 100, maxMs: 5_000, jitter: 0.2 };
 export function startReconciler(parts: ReconcileParts): Reconciler {
   const { log, board } = parts;
   let held: Held | undefined;
-  let nodeChecks: ReadonlyMap<string, NodeCheckChoice> = new Map();
+  let judged: Judged = { choices: new Map(), held: new Set() };
   let cause: Cause | undefined;
   let view: View | undefined;
   let reachedFor: Wanted | undefined;
@@ -81,8 +82,8 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   };
   const answers = followAnswers((unanswered) => board.update({ unanswered }));
   const readWanted = createWantedReader();
-  const wanted = remember((state: Held, choices: typeof nodeChecks) =>
-    readWanted(state.state, { families: parts.families, nodeChecks: choices }),
+  const wanted = remember(({ state }: Held, { choices, held }: Judged) =>
+    readWanted(state, { families: parts.families, nodeChecks: choices, heldClusters: held }),
   );
 
   async function once(): Promise<void> {
@@ -91,7 +92,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       look = false;
       return;
     }
-    const input = { held, wanted: wanted(held, nodeChecks), view, reachedFor, look };
+    const input = { held, wanted: wanted(held, judged), view, reachedFor, look };
     const answered = cause;
     cause = undefined;
     look = false;
@@ -99,7 +100,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     const quiet = startedAt - lastHeldAt > QUIET_MS;
     const reached = await pass({ ...input, foldWhenLow: quiet }, parts);
     view = reached.view;
-    reachedFor = settledBy(held, reached) && input.wanted;
+    reachedFor = settledBy(input.wanted, reached)?.wanted;
     tell(input, reached, answered);
     parts.onPass?.({ seconds: (performance.now() - startedAt) / 1000, reached });
     if (reached.plan.postponed > 0) lookSoon(POSTPONED_MS);
@@ -109,13 +110,12 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   }
 
   function tell(input: { held: Held; wanted: Wanted }, reached: Reached, answered: Cause | undefined): void {
-    const drift = driftOf(settled, input.held, reached);
+    const drift = driftOf(settled, input.wanted, reached);
     if (drift > 0) log.warn({ drift, steps: reached.plan.steps, repairs: reached.repairs }, 'drift repaired');
-    settled = settledBy(input.held, reached);
-    const { applied, refused: before, driftRepaired, haproxyReloads } = board.current();
+    settled = settledBy(input.wanted, reached);
+    const { refused: before, driftRepaired, haproxyReloads } = board.current();
     const refused = refusalsOf({ ...input, unreadable: input.held.unreadable, failed: reached.applied.failed });
     logRefusals(log, before, refused);
-    if (applied !== input.held.version) log.debug({ version: formatVersion(input.held.version) }, 'applied');
     board.find('data plane', []);
     board.find('keepalived', reached.findings);
     const change = {
@@ -127,11 +127,21 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       ...(reached.looked ? { down: downBackends(reached.plan.assignment, reached.view.worker) } : {}),
       unanswered: answers.follow(input.wanted, loadBalancersOf(input.held)),
     };
-    const micros = answered && Math.round((performance.now() - answered.arrivedAt) * 1000);
-    board.update(
-      answered ? { ...change, applyMicros: micros ?? 0, traceparent: answered.traceparent } : change,
-      answered !== undefined,
-    );
+    if (!answered) {
+      board.update(change);
+      return;
+    }
+    const applyMicros = Math.round((performance.now() - answered.arrivedAt) * 1000);
+    logApplied({ version: formatVersion(input.held.version), applyMicros, steps: reached.plan.steps }, answered);
+    board.update({ ...change, applyMicros, traceparent: answered.traceparent }, true);
+  }
+
+  function logApplied(what: { version: string; applyMicros: number; steps: readonly Step[] }, why: Cause): void {
+    const trace = parseTraceparent(why.traceparent);
+    const traced = trace ? withTrace(log, trace) : log;
+    const { steps, ...rest } = what;
+    traced.info({ ...rest, steps: steps.length }, 'applied');
+    traced.debug({ steps }, 'steps');
   }
 
   function failed(error: unknown): void {
@@ -173,15 +183,15 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       if (why) cause = { arrivedAt: cause?.arrivedAt ?? why.arrivedAt, traceparent: why.traceparent };
       trigger();
     },
-    useNodeChecks(choices) {
-      nodeChecks = choices;
+    useNodeChecks(next) {
+      judged = next;
       trigger();
     },
     look() {
       look = true;
       trigger();
     },
-    current: () => (held && view ? { wanted: wanted(held, nodeChecks), view } : undefined),
+    current: () => (held && view ? { wanted: wanted(held, judged), view } : undefined),
     async stop() {
       stopping.abort();
       clearTimeout(timer);

@@ -7,6 +7,8 @@ import type { NodeCheck } from './wanted.ts';
 export type Step =
   | { readonly kind: 'add-address'; readonly address: LinkAddress }
   | { readonly kind: 'use-node-check'; readonly backend: string; readonly server: string; readonly check: NodeCheck }
+  /** Nobody of a cluster passes its check: this one counts as alive, and is not asked. */
+  | { readonly kind: 'hold-node-check'; readonly backend: string; readonly server: string }
   | { readonly kind: 'add-server'; readonly key: string; readonly backend: string; readonly server: Server }
   | ({ readonly kind: 'resume-server'; readonly check: ServerCheck['kind'] } & ServerAt)
   /** It is to leave, but must go on until another is alive, whatever its check says. */

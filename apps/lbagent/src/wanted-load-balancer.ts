@@ -16,7 +16,7 @@ import {
   refusal,
   specialUse,
 } from '@fairlead/model';
-import { HEALTHZ_PORT, type NodeCheckChoice } from './node-check-choice.ts';
+import { type NodeCheckChoice, nodeCheckOf } from './node-check-choice.ts';
 import {
   type NodeCheck,
   nodeCheckKey,
@@ -163,10 +163,8 @@ function checkOf(port: Port, node: { address: Address; choice: NodeCheckChoice }
   if (port.check.kind === 'http') return { kind: 'http', port: port.check.port };
   // A backend that is not a node has nothing to share: it is asked itself.
   if (!node) return { kind: 'tcp' };
-  const { address, choice } = node;
-  if (choice.kind === 'none') return { kind: 'none' };
-  if (choice.kind === 'healthz') return { kind: 'node', check: { kind: 'healthz', address, port: HEALTHZ_PORT } };
-  return { kind: 'node', check: { kind: 'tcp', address, port: choice.port } };
+  const check = nodeCheckOf(node.address, node.choice);
+  return check ? { kind: 'node', check } : { kind: 'none' };
 }
 
 function definition({ address, port, check }: Backend): string {

@@ -1,6 +1,8 @@
 import type { Profile } from '@fairlead/haproxy';
 import { type Address, type AddressFamily, formatEndpoint, type Refusal } from '@fairlead/model';
-import type { NodeCheckChoice } from './node-check-choice.ts';
+import type { NodeCheck, NodeCheckChoice } from './node-check-choice.ts';
+
+export type { NodeCheck } from './node-check-choice.ts';
 
 /** What this machine's data plane should be, whoever owns the addresses. */
 export interface Wanted {
@@ -8,6 +10,8 @@ export interface Wanted {
   readonly services: ReadonlyMap<string, WantedService>;
   /** By `nodeCheckKey`. */
   readonly nodeChecks: ReadonlyMap<string, NodeCheck>;
+  /** Keys of those that count as passed, because nobody of the cluster passes. */
+  readonly heldChecks: ReadonlySet<string>;
   readonly vips: ReadonlyMap<Address, WantedVip>;
   readonly refused: ReadonlyMap<string, Refusal>;
 }
@@ -40,13 +44,6 @@ export type WantedCheck =
   | { readonly kind: 'http'; readonly port: number }
   | { readonly kind: 'node'; readonly check: NodeCheck };
 
-/** One check that all servers of a node share. */
-export interface NodeCheck {
-  readonly kind: 'healthz' | 'tcp';
-  readonly address: Address;
-  readonly port: number;
-}
-
 export interface WantedVip {
   readonly address: Address;
   readonly device: string;
@@ -59,6 +56,8 @@ export interface WantedOptions {
   readonly families: readonly AddressFamily[];
   /** By cluster; a cluster that is not there is asked by healthz. */
   readonly nodeChecks: ReadonlyMap<string, NodeCheckChoice>;
+  /** Clusters none of whose nodes passes its check. */
+  readonly heldClusters: ReadonlySet<string>;
 }
 
 export function nodeCheckKey(check: NodeCheck): string {

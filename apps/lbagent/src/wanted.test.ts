@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { CONFIG, node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
 import { createWantedReader, nodeCheckKey, type Wanted, wantedOf } from './wanted.ts';
 
-const OPTIONS = { families: ['ipv4'] as const, nodeChecks: new Map() };
+const OPTIONS = { families: ['ipv4'] as const, nodeChecks: new Map(), heldClusters: new Set<string>() };
 const VIP = '10.9.0.150';
 
 function backends(wanted: Wanted, key = `${VIP}|80`): string[] {

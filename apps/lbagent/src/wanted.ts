@@ -9,9 +9,16 @@ import {
   type Refusal,
   refusal,
 } from '@fairlead/model';
-import { CHECK_HEALTHZ, type NodeCheckChoice } from './node-check-choice.ts';
+import { CHECK_HEALTHZ, type NodeCheckChoice, nodeCheckOf } from './node-check-choice.ts';
 import { type Reading, readLoadBalancer } from './wanted-load-balancer.ts';
-import type { NodeCheck, Wanted, WantedOptions, WantedService, WantedVip } from './wanted-types.ts';
+import {
+  type NodeCheck,
+  nodeCheckKey,
+  type Wanted,
+  type WantedOptions,
+  type WantedService,
+  type WantedVip,
+} from './wanted-types.ts';
 
 export * from './wanted-types.ts';
 
@@ -31,7 +38,7 @@ export function createWantedReader(): typeof wantedOf {
       const placed = state.loadBalancers.get(id)!;
       return { id, reading: cachedReading(placed, { state, options, cache }) };
     });
-    return putTogether(readings, ownAddresses(state));
+    return { ...putTogether(readings, ownAddresses(state)), heldChecks: heldChecks(state, options) };
   };
 }
 
@@ -64,7 +71,7 @@ function cachedReading(
 function putTogether(
   readings: readonly { readonly id: string; readonly reading: Reading }[],
   own: ReadonlySet<Address>,
-): Wanted {
+): Omit<Wanted, 'heldChecks'> {
   const services = new Map<string, WantedService>();
   const nodeChecks = new Map<string, NodeCheck>();
   const vips = new Map<Address, WantedVip>();
@@ -84,6 +91,17 @@ function putTogether(
     for (const [key, check] of reading.nodeChecks) nodeChecks.set(key, check);
   }
   return { services, nodeChecks, vips, refused };
+}
+
+function heldChecks(state: MachineState, { heldClusters, nodeChecks }: WantedOptions): ReadonlySet<string> {
+  const held = new Set<string>();
+  for (const cluster of heldClusters) {
+    const choice = nodeChecks.get(cluster) ?? CHECK_HEALTHZ;
+    const addresses = state.nodeSets.get(cluster)?.nodes.flatMap((node) => node.addresses) ?? [];
+    for (const check of addresses.map((address) => nodeCheckOf(address, choice)))
+      if (check) held.add(nodeCheckKey(check));
+  }
+  return held;
 }
 
 /** What speaks against serving it beside those that are served already. */

@@ -50,7 +50,7 @@ async function bundleAll<Name extends string>(
 }
 
 async function bundle(entry: string): Promise<string> {
-  const { outputFiles = [] } = await build({
+  const { outputFiles } = await build({
     entryPoints: [entry],
     absWorkingDir: ROOT,
     write: false,
@@ -65,7 +65,7 @@ async function bundle(entry: string): Promise<string> {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   });
-  return outputFiles[0]?.text ?? '';
+  return outputFiles[0]!.text;
 }
 
 /** A reader, or another bundler, sees the old file or the new one. */

@@ -1,4 +1,4 @@
-import { openCommandSocket, readWorkerInfo, type WorkerInfo } from '@fairlead/haproxy';
+import { openCommandSocket, readCurrentWorkerInfo, type WorkerInfo } from '@fairlead/haproxy';
 
 export type HaproxyLife =
   | { readonly kind: 'answers'; readonly info: WorkerInfo }
@@ -42,10 +42,7 @@ export function watchHaproxy(settings: WatchSettings, listener: (life: HaproxyLi
   };
   const ask = async (): Promise<HaproxyLife> => {
     try {
-      const info = await readWorkerInfo(socket);
-      if (!info.stopping) return { kind: 'answers', info };
-      socket.close();
-      return { kind: 'silent', why: `haproxy's worker ${info.pid} is stopping` };
+      return { kind: 'answers', info: await readCurrentWorkerInfo(socket) };
     } catch (error) {
       return { kind: 'silent', why: error instanceof Error ? error.message : String(error) };
     }

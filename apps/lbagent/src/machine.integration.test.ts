@@ -119,3 +119,18 @@ it('where kube-proxy does not answer from outside the nodes are asked by a live 
   const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'noHealthz');
   expect(seen.probe).toMatchObject({ failures: [], said: ALL_NODES });
 });
+
+it('connections left in an old worker end when their backend has gone and drained, and the worker with them', async () => {
+  expect(await inNamespaces(SCENARIOS, 'oldWorkersDrain')).toEqual({
+    oldWorkers: 1,
+    afterReload: { held: true },
+    whileDraining: { held: true },
+  });
+});
+
+it('a machine put out of service lets go of its addresses and says so; put back it owns them again', async () => {
+  expect(await inNamespaces(SCENARIOS, 'outOfService')).toEqual({
+    findings: ['out of service: `lbagent resume-serving` ends that'],
+    said: true,
+  });
+});

@@ -8,6 +8,7 @@ import { followLives } from './life.ts';
 import { watchOwnAddresses } from './link-watch.ts';
 import { createMachineMetrics } from './metrics.ts';
 import { watchNodes } from './node-watch.ts';
+import { watchOldWorkers } from './old-worker-watch.ts';
 import { capabilitiesOf, closeParts, type MachinePrograms, openParts } from './parts.ts';
 import { startReconciler } from './reconcile.ts';
 import { readStateFile } from './state-file.ts';
@@ -107,6 +108,12 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     onChange: () => reconciler.look(),
     log,
   });
+  const unwatchOldWorkers = watchOldWorkers({
+    ...parts.haproxy,
+    drainSeconds: config.drainSeconds,
+    wanted: () => reconciler.current()?.wanted,
+    onCount: (count) => metrics.oldWorkers(count),
+  });
   const unwatchLinks = watchOwnAddresses({
     links: parts.plane.links,
     reconciler,
@@ -121,6 +128,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
       stopFollowing();
       unwatchLinks();
       unwatchNodes();
+      unwatchOldWorkers();
       await reconciler.stop();
       await Promise.all([haproxy.written(), holder.written()]);
       await closeParts(parts);

@@ -16,6 +16,7 @@ export interface MetricsParts {
 export interface Metrics {
   pass(pass: { readonly seconds: number; readonly reached: Reached }): void;
   haproxyAnswers(answers: boolean): void;
+  oldWorkers(count: number): void;
 }
 
 /** Everything an operator may want a graph or an alert of. */
@@ -41,6 +42,11 @@ export function createMachineMetrics(parts: MetricsParts): Metrics {
     registers,
   });
   const up = new Gauge({ name: 'fairlead_haproxy_up', help: '1 while haproxy answers.', registers });
+  const old = new Gauge({
+    name: 'fairlead_haproxy_old_workers',
+    help: 'Workers that were replaced by a reload and still have connections.',
+    registers,
+  });
   const connections = new Gauge({
     name: 'fairlead_haproxy_connections',
     help: 'Connections at the last look.',
@@ -56,6 +62,7 @@ export function createMachineMetrics(parts: MetricsParts): Metrics {
       connections.set({ kind: 'current' }, currentConnections);
       connections.set({ kind: 'limit' }, maxConnections);
     },
+    oldWorkers: (count) => old.set(count),
     haproxyAnswers: (answers) => up.set(answers ? 1 : 0),
   };
 }

@@ -1,4 +1,10 @@
-import { type CommandSocket, nodeCheckBackendName, type ObservedServer, observeBackends } from '@fairlead/haproxy';
+import {
+  type CommandSocket,
+  nodeCheckBackendName,
+  type ObservedServer,
+  observeBackends,
+  readCurrentWorkerInfo,
+} from '@fairlead/haproxy';
 import type { MachineState, NodeSet } from '@fairlead/model';
 import type { Logger } from '@fairlead/telemetry';
 import { askNodes, type Asking } from './node-asking.ts';
@@ -94,6 +100,7 @@ export function watchNodes(parts: NodeWatchParts): () => void {
 /** Whether each node check in use passes, by `nodeCheckKey`. */
 async function passingChecks(socket: CommandSocket): Promise<ReadonlyMap<string, boolean>> {
   const kinds = ['healthz', 'tcp'] as const;
+  await readCurrentWorkerInfo(socket);
   const backends = await observeBackends(socket, kinds.map(nodeCheckBackendName));
   const keyed = kinds.flatMap((kind) => {
     const servers: ObservedServer[] = [...backends.get(nodeCheckBackendName(kind))!.servers.values()];

@@ -1,4 +1,4 @@
-import { observeWorker, type WorkerState } from '@fairlead/haproxy';
+import { observeWorker, readCurrentWorkerInfo } from '@fairlead/haproxy';
 import { type View, viewOf } from './advance.ts';
 import type { MachineConfig } from '@fairlead/model';
 import type { DataPlane } from './apply.ts';
@@ -10,17 +10,9 @@ export async function observe(
   plane: DataPlane,
 ): Promise<{ readonly view: View; readonly base: NftablesObserved['base'] }> {
   const [worker, nft, links] = await Promise.all([
-    currentWorker(plane),
+    readCurrentWorkerInfo(plane.runtime).then(() => observeWorker(plane.runtime, plane.mapFile)),
     plane.nftables.observe(),
     plane.links.observe(),
   ]);
   return { view: viewOf({ worker, caught: nft.caught, links, config }), base: nft.base };
-}
-
-/** A worker that is on its way out keeps our connection; the one that took its place is asked instead. */
-async function currentWorker({ runtime, mapFile }: DataPlane): Promise<WorkerState> {
-  const worker = await observeWorker(runtime, mapFile);
-  if (!worker.info.stopping) return worker;
-  runtime.close();
-  return observeWorker(runtime, mapFile);
 }

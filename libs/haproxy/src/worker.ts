@@ -32,6 +32,17 @@ export async function readWorkerInfo(socket: CommandSocket): Promise<WorkerInfo>
   return parseInfo(info!);
 }
 
+/**
+ * As `readWorkerInfo`, of the worker that takes new connections: after a reload a lasting connection is still to the old
+ * one, which lives as long as somebody is connected to it.
+ */
+export async function readCurrentWorkerInfo(socket: CommandSocket): Promise<WorkerInfo> {
+  const info = await readWorkerInfo(socket);
+  if (!info.stopping) return info;
+  socket.close();
+  return readWorkerInfo(socket);
+}
+
 /** The servers of some backends, by backend name. */
 export async function observeBackends(
   socket: CommandSocket,

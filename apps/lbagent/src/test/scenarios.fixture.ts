@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { openCommandSocket, observeMaster, observeWorker } from '@fairlead/haproxy';
 import type { MachineState, Node, PlacedLoadBalancer } from '@fairlead/model';
+import { setInService } from '../fitness.ts';
+import { keepalivedPaths } from '../parts.ts';
 import { runOrThrow } from '../processes/run.ts';
 import { acceptFull } from '../state.ts';
 import type { Machine } from '../machine.ts';
@@ -394,4 +396,42 @@ export async function noHealthz(): Promise<unknown> {
   });
   await machine.stop();
   return { probe };
+}
+
+export async function oldWorkersDrain(): Promise<unknown> {
+  const { client } = await createSite();
+  const { machine } = await launch(runConfig({ slots: 16, drainSeconds: 2 }));
+  const all = Array.from({ length: 30 }, (_, index) => placed(`s${index}`, VIP, [tcpPort(1000 + index, 30080)]));
+  await push(machine, stateOf(all.slice(0, 10), [NODES[0]!]));
+  await owning(machine);
+  await client.ask({ until: [VIP, 1000] });
+  await client.ask({ hold: [VIP, 1000] });
+  await push(machine, stateOf(all, [NODES[0]!]));
+  const afterReload = await client.ask({ held: true });
+  const { oldWorkers } = (await haproxyNow()).master;
+  await push(machine, stateOf(all, [NODES[1]!]));
+  const whileDraining = await client.ask({ held: true });
+  await until('ended', async () => !((await client.ask({ held: true })) as { held: boolean }).held, 12_000);
+  await until('old worker gone', async () => (await haproxyNow()).master.oldWorkers.length === 0, 5_000);
+  await machine.stop();
+  return { oldWorkers: oldWorkers.length, afterReload, whileDraining };
+}
+
+export async function outOfService(): Promise<unknown> {
+  const { client } = await createSite();
+  const { machine } = await launch(runConfig());
+  await push(machine, stateOf([placed('a', VIP, [tcpPort(80, 30080)])]));
+  await owning(machine);
+  await client.ask({ until: [VIP, 80] });
+  const paths = keepalivedPaths(runConfig());
+  await setInService(paths, runConfig().runDir, false);
+  await until('let go', () => machine.board.current().owned.length === 0);
+  await until('told', () => machine.board.current().findings.length > 0);
+  const { findings } = machine.board.current();
+  await until('no VIP', async () => !(await runOrThrow(['ip', 'addr', 'show', 'eth0'])).includes(VIP));
+  await setInService(paths, runConfig().runDir, true);
+  await owning(machine);
+  const said = ((await client.ask({ until: [VIP, 80] })) as Answer).said !== undefined;
+  await machine.stop();
+  return { findings, said };
 }

@@ -12,13 +12,37 @@ export interface EnrolmentOptions {
   readonly signal: AbortSignal;
 }
 
-export type Obtained = { readonly enrolment: Enrolment } | { readonly refused: string };
+type Obtained = { readonly enrolment: Enrolment } | { readonly refused: string };
+
+/** How often the PKI directory is looked at while it holds nothing of use; milliseconds. */
+const LOOK_EVERY_MS = 3_000;
+
+/**
+ * This machine's certificate, as soon as there is one: in the directory, where `lbagent join` may put it at any time, or
+ * for the join token. `onRefused` is told why there is none yet, each new reason once. Undefined when told to stop.
+ */
+export async function awaitEnrolment(
+  options: EnrolmentOptions,
+  onRefused: (why: string) => void,
+): Promise<Enrolment | undefined> {
+  let told: string | undefined;
+  while (!options.signal.aborted) {
+    const obtained = await obtainEnrolment(options).catch((error: unknown) => ({
+      refused: error instanceof Error ? error.message : String(error),
+    }));
+    if ('enrolment' in obtained) return obtained.enrolment;
+    if (obtained.refused !== told) onRefused(obtained.refused);
+    told = obtained.refused;
+    await pause(systemClock, LOOK_EVERY_MS, options.signal);
+  }
+  return undefined;
+}
 
 /**
  * The certificate that is there, or one for the join token; waits as long as the cloudagent does not answer.
- * `refused`: there will be none however long one waits, one sentence that says what to do.
+ * `refused`: why there is none, one sentence that says what to do.
  */
-export async function obtainEnrolment(options: EnrolmentOptions): Promise<Obtained> {
+async function obtainEnrolment(options: EnrolmentOptions): Promise<Obtained> {
   const { name, pkiDir } = options;
   const held = await readEnrolment(pkiDir);
   const obtained = held ? { enrolment: held } : await enrolWithToken(options);

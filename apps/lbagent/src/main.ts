@@ -3,7 +3,7 @@ import { Shutdown } from '@fairlead/control-loop';
 import { healthServices, keepRenewed, MachineService, serve, startServer } from '@fairlead/rpc';
 import { createHealthBoard, createLogger, createMetrics, startTelemetryServer } from '@fairlead/telemetry';
 import { parseCommand, type RunConfig } from './config.ts';
-import { join, obtainEnrolment } from './enrolment.ts';
+import { awaitEnrolment, join } from './enrolment.ts';
 import { setInService } from './fitness.ts';
 import { startMachine } from './machine.ts';
 import { AGENT_VERSION, keepalivedPaths, type MachinePrograms } from './parts.ts';
@@ -73,14 +73,13 @@ async function serveMachine(config: RunConfig): Promise<void> {
   });
   shutdown.step('data plane', () => machine.stop());
 
-  const obtained = await obtainEnrolment({ ...config, log, signal: shutdown.signal });
-  if ('refused' in obtained) {
-    // Without a certificate nobody can be told anything new; what is on disk is served all the same.
-    log.error(obtained.refused);
-    health.report('identity', obtained.refused);
-    return;
-  }
-  const live = keepRenewed({ pkiDirectory: config.pkiDir, enrolment: obtained.enrolment, log });
+  const enrolment = await awaitEnrolment({ ...config, log, signal: shutdown.signal }, (why) => {
+    // Without a certificate nobody can tell this machine anything new; what is on disk is served all the same.
+    log.error(why);
+    health.report('identity', why);
+  });
+  if (!enrolment) return;
+  const live = keepRenewed({ pkiDirectory: config.pkiDir, enrolment, log });
   certificateExpires = () => live.expires();
   shutdown.step('renewal', () => live.stop());
   health.report('identity', undefined);
@@ -90,7 +89,7 @@ async function serveMachine(config: RunConfig): Promise<void> {
     listen: config.listen,
     credentials: serverCredentials(live.source, 'required'),
     callers: 'certificate',
-    authorise: onlyCloudagent(obtained.enrolment.identity.site),
+    authorise: onlyCloudagent(enrolment.identity.site),
     services: [
       serve(
         MachineService,

@@ -1,5 +1,5 @@
 import { openCommandSocket, readWorkerInfo, reloadHaproxy, type WorkerInfo } from '@fairlead/haproxy';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Coalesced, coalesce } from './coalesce.ts';
 import { haproxyFiles, type HaproxyFiles, type HaproxySettings } from './haproxy-files.ts';
@@ -24,6 +24,8 @@ export interface HaproxySideOptions {
 export interface HaproxySide {
   /** Writes what `current` says to haproxy.cfg and the map, soon. Never loads it. */
   rewrite(): void;
+  /** Looks whether the files are as they were written, has them written again if not, and says which were changed. */
+  verify(): Promise<readonly string[]>;
   /** Resolves when nothing is left to write. */
   written(): Promise<void>;
   /** Starts haproxy, or takes over the one that runs. Resolves when it answers; throws when it does not in time. */
@@ -43,18 +45,36 @@ const FOLD_AGAIN_MS = 30_000;
 export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
   const { settings, supervisor } = options;
   let failure: { readonly at: number; readonly why: string } | undefined;
+  /** What the files looked like after the last write; undefined: a write is due. */
+  let written: ReadonlyMap<string, string> | undefined;
+  const write = async (files: HaproxyFiles): Promise<void> => {
+    await writeFiles(files, settings);
+    written = await signatures(settings);
+  };
   const files: Coalesced = coalesce({
     async work() {
       const now = options.current();
       if (!now) return;
-      await writeFiles(haproxyFiles(now.wanted, now.worker, settings), settings);
+      await write(haproxyFiles(now.wanted, now.worker, settings));
       options.onWritten();
     },
     onError: options.onFileError,
     pauseMs: REWRITE_PAUSE_MS,
   });
   return {
-    rewrite: () => files.request(),
+    rewrite() {
+      written = undefined;
+      files.request();
+    },
+    async verify() {
+      const before = written;
+      const now = await signatures(settings);
+      const changed = [...now].filter(([path, seen]) => before !== undefined && before.get(path) !== seen);
+      // A write may have come in between.
+      if (before !== written) return [];
+      if (before === undefined || changed.length > 0) files.request();
+      return changed.map(([path]) => `${path} was changed by somebody else`);
+    },
     written: () => files.settled(),
     async ensureRunning(wanted) {
       if (supervisor.status().kind === 'stopped') {
@@ -67,7 +87,9 @@ export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
     async fold(wanted, worker) {
       if (failure && performance.now() - failure.at < FOLD_AGAIN_MS) return failure.why;
       try {
-        await files.alone(() => reload(haproxyFiles(wanted, worker, settings), worker.info.marker, options));
+        await files.alone(() =>
+          reload(haproxyFiles(wanted, worker, settings), { running: worker.info.marker, write }, options),
+        );
         failure = undefined;
       } catch (error) {
         failure = { at: performance.now(), why: error instanceof Error ? error.message : String(error) };
@@ -77,12 +99,16 @@ export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
   };
 }
 
-async function reload(next: HaproxyFiles, running: string, options: HaproxySideOptions): Promise<void> {
+async function reload(
+  next: HaproxyFiles,
+  { running, write }: { running: string; write: (files: HaproxyFiles) => Promise<void> },
+  options: HaproxySideOptions,
+): Promise<void> {
   if (next.marker === running) {
     throw new Error('haproxy has loaded its newest configuration and still lacks room: raise --slots');
   }
   await checkConfig(next, options);
-  await writeFiles(next, options.settings);
+  await write(next);
   await reloadHaproxy({ ...options.settings, timeoutMs: RELOAD_WITHIN_MS }, next.marker);
 }
 
@@ -103,6 +129,17 @@ async function prepareFiles(wanted: Wanted | undefined, settings: HaproxySetting
 async function writeFiles(files: HaproxyFiles, { configFile, mapFile }: HaproxySettings): Promise<void> {
   await writeWholeFile(mapFile, files.map, 0o644);
   await writeWholeFile(configFile, files.config, 0o640);
+}
+
+/** Tells one state of a file from another without reading it. */
+async function signatures({ configFile, mapFile }: HaproxySettings): Promise<ReadonlyMap<string, string>> {
+  const seen = await Promise.all(
+    [configFile, mapFile].map(async (path) => {
+      const found = await stat(path).catch(() => undefined);
+      return [path, found ? `${found.ino} ${found.size} ${found.mtimeMs} ${found.mode}` : 'missing'] as const;
+    }),
+  );
+  return new Map(seen);
 }
 
 /** haproxy's own opinion, before anything that works is replaced; what it refuses stays beside it as `.failed`. */

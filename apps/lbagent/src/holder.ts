@@ -26,6 +26,8 @@ export interface Holder {
 }
 
 const WRITE_PAUSE_MS = 50;
+/** A full disk may have room again. */
+const WRITE_AGAIN_MS = 5_000;
 
 export function createHolder(parts: HolderParts): Holder {
   let held = parts.remembered?.held;
@@ -36,7 +38,10 @@ export function createHolder(parts: HolderParts): Holder {
       await writeStateFile(parts.stateFile, { held, nodeChecks });
       parts.onWritten();
     },
-    onError: parts.onFileError,
+    onError(error) {
+      parts.onFileError(error);
+      setTimeout(() => file.request(), WRITE_AGAIN_MS).unref();
+    },
     pauseMs: WRITE_PAUSE_MS,
   });
   parts.reconciler.useNodeChecks({ choices: nodeChecks, held: new Set() });

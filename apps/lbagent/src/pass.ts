@@ -76,7 +76,7 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
 
 async function lookAt(config: MachineConfig, parts: PassParts): Promise<{ view: View; repairs: readonly string[] }> {
   const seen = await observe(config, parts.plane);
-  const repairs = await parts.kernel.ensure(config, seen.base);
+  const repairs = [...(await parts.kernel.ensure(config, seen.base)), ...(await parts.haproxy.verify())];
   // A table that was made anew has lost what was in it.
   const { view } = seen.base === 'intact' ? seen : await observe(config, parts.plane);
   return { view, repairs };

@@ -98,7 +98,11 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     look = false;
     const startedAt = performance.now();
     const quiet = startedAt - lastHeldAt > QUIET_MS;
-    const reached = await pass({ ...input, foldWhenLow: quiet }, parts);
+    const reached = await pass({ ...input, foldWhenLow: quiet }, parts).catch((error: unknown) => {
+      // Still to be answered, with whatever has come since.
+      if (answered) cause = { arrivedAt: answered.arrivedAt, traceparent: cause?.traceparent ?? answered.traceparent };
+      throw error;
+    });
     view = reached.view;
     reachedFor = settledBy(input.wanted, reached)?.wanted;
     tell(input, reached, answered);

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { openCommandSocket, observeMaster, observeWorker } from '@fairlead/haproxy';
 import type { MachineState, Node, PlacedLoadBalancer } from '@fairlead/model';
 import { setInService } from '../fitness.ts';
@@ -316,11 +316,14 @@ export async function drifts(): Promise<unknown> {
   const backend = worker.services.get(`${VIP}|80`)!;
   await socket.run([`disable server ${backend}/tcp0`, `del map /run/lb/etc/haproxy/services.map ${VIP}|80`]);
   socket.close();
+  const config = readFileSync(runConfig().haproxyConfig, 'utf8');
+  writeFileSync(runConfig().haproxyConfig, `${config}\n# by hand\n`);
   await runOrThrow(['nft', 'flush', 'ruleset']);
   await runOrThrow(['ip', 'addr', 'del', `${VIP}/32`, 'dev', 'eth0']);
   await until('repaired', async () => (await get(client, VIP, 80)).said !== undefined, 12_000);
   const repairedMs = performance.now() - startedAt;
   await until('counted', () => machine.board.current().driftRepaired > 0);
+  await until('the file is ours again', () => !readFileSync(runConfig().haproxyConfig, 'utf8').includes('by hand'));
   await until('all servers serve', async () => {
     const now = await haproxyNow();
     return [...now.worker.backends.get(backend)!.servers.values()].every((server) => !server.maintenance);

@@ -19,7 +19,7 @@ export function handlersOn(hosts: Hosts, processes: Processes): Handlers {
     ...hostHandlers(hosts, processes),
     run: (spec) => processes.run(spec),
     start: ({ host, name }) => processes.start(host, name),
-    kill: ({ host, name, signal }) => ({ pids: processes.kill(host, name, signal) }),
+    kill: async ({ host, name, signal }) => ({ pids: await processes.kill(host, name, signal) }),
     exec: ({ host, argv, stdin, timeout }) =>
       run(hosts.enter(host, argv), {
         ...(stdin === undefined ? {} : { stdin }),

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { run, sleep } from './command.ts';
@@ -44,13 +45,19 @@ export class Processes {
     return { pid: child.pid ?? 0 };
   }
 
-  /** A supervised process by that name, else the programs of that name; returns the pids that got the signal. */
-  kill(host: string, name: string, signal: string): number[] {
+  /**
+   * A supervised process by that name, else the programs of that name; returns the pids that got the signal. A supervised
+   * one that got SIGKILL is gone by then, so that it can be started again at once.
+   */
+  async kill(host: string, name: string, signal: string): Promise<number[]> {
     const known = signalName(signal);
     const entry = this.#entries.get(keyOf(host, name));
     const pids = entry ? pidsOf(entry) : this.#programs(host, name);
     if (pids.length === 0) throw new Error(`${name} does not run on ${host}; there: ${this.#runningOn(host)}`);
-    return pids.filter((pid) => signalIfThere(pid, known));
+    const gone = entry?.child && once(entry.child, 'exit');
+    const hit = pids.filter((pid) => signalIfThere(pid, known));
+    if (known === 'SIGKILL') await gone;
+    return hit;
   }
 
   /** Forgets nothing but the pids: their namespace is gone. */

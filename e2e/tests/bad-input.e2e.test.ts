@@ -91,7 +91,7 @@ spec:
 });
 
 it('a join token is good once, and only for those it was made for', async () => {
-  const join = (directory: string) => [process.execPath, lab.apps.lbagent, 'join', '--pki-dir', `/tmp/${directory}`];
+  const join = (directory: string) => [process.execPath, lab.apps.lbagent, 'join', '--pki-dir', `/run/${directory}`];
   const foreign = await lab.fairlead(['tokens', 'create', 'controller', lab.site.cluster.name]);
   const refused = await lab.exec('lb-1', join('foreign'), { stdin: foreign });
   expect(refused.code).not.toBe(0);

@@ -1,14 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
-/** unit: pure and quick. integration: real parts on this machine, one at a time. e2e: a whole site in the lab. */
+/**
+ * unit: pure and quick. integration: real parts on this machine, one at a time. e2e: a whole site in the lab.
+ * faults: the site while its parts are killed, cut off and starved. machines: what is delivered, on machines that boot.
+ */
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
-          include: ['{libs,apps,e2e,tools}/**/*.test.ts'],
-          exclude: ['**/*.integration.test.ts', '**/*.e2e.test.ts', '**/node_modules/**', '**/dist/**'],
+          include: ['{libs,apps,e2e,bench,packaging,tools}/**/*.test.ts'],
+          exclude: ['**/*.{integration,e2e,fault,machine}.test.ts', '**/node_modules/**', '**/dist/**'],
         },
       },
       {
@@ -27,6 +30,24 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 600_000,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['e2e/faults/**/*.fault.test.ts'],
+          fileParallelism: false,
+          testTimeout: 900_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        test: {
+          name: 'machines',
+          include: ['e2e/**/*.machine.test.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 900_000,
         },
       },
     ],

@@ -7,11 +7,12 @@ import { ensureParts } from './lab/parts.ts';
 import { buildApps } from '../tools/build.ts';
 
 /**
- * `npm test [-- PROJECT … [FILE …]]`: every test, on real parts. Provides what they need first (haproxy, keepalived, nftables,
+ * `npm test [-- PROJECT … [FILE …]]`: every test that proves a change, on real parts; `faults` and `machines` are run by name. Provides what they need first (haproxy, keepalived, nftables,
  * the Kubernetes binaries, our own bundles), then ends with `N passed, N failed`. A skipped test is a failure:
  * whatever can run here must run.
  */
-const PROJECTS = ['unit', 'integration', 'e2e'];
+const PROVES_A_CHANGE = ['unit', 'integration', 'e2e'];
+const PROJECTS = [...PROVES_A_CHANGE, 'faults', 'machines'];
 const ROOT = resolve(import.meta.dirname, '..');
 
 interface Report {
@@ -30,7 +31,7 @@ await buildApps();
 const parts = await ensureParts();
 const kubernetes = await ensureKubernetes();
 const totals = { passed: 0, failed: 0 };
-for (const project of projects.length > 0 ? projects : PROJECTS) add(run(project));
+for (const project of projects.length > 0 ? projects : PROVES_A_CHANGE) add(run(project));
 console.log(`${totals.passed} passed, ${totals.failed} failed`);
 process.exit(totals.failed > 0 ? 1 : 0);
 

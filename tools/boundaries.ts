@@ -17,13 +17,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'apps/lbagent': ['libs/model', 'libs/haproxy', 'libs/certs', 'libs/rpc', 'libs/control-loop', 'libs/telemetry'],
   'apps/cli': ['libs/model', 'libs/certs', 'libs/rpc', 'libs/control-loop', 'libs/telemetry'],
   // The lab starts the real programs; it never imports them.
-  e2e: ['libs/model', 'libs/rpc', 'libs/certs', 'tools'],
+  e2e: ['libs/model', 'libs/rpc', 'libs/certs', 'packaging', 'tools'],
+  bench: ['libs/model', 'libs/haproxy', 'libs/rpc', 'libs/certs', 'e2e', 'tools'],
+  packaging: ['tools'],
   tools: [],
 };
 
 /** Packages that belong to one part alone. */
 const RESERVED: Readonly<Record<string, readonly string[]>> = {
-  '@kubernetes/client-node': ['apps/controller', 'e2e'],
+  '@kubernetes/client-node': ['apps/controller', 'e2e', 'bench'],
   'node-forge': ['libs/certs'],
   'nice-grpc': ['libs/rpc'],
   '@grpc/grpc-js': ['libs/rpc', 'libs/certs'],
@@ -108,7 +110,7 @@ function isTest(file: string): boolean {
 }
 
 function sources(root: string): string[] {
-  return ['libs', 'apps', 'e2e', 'tools'].flatMap((folder) => walk(root, folder));
+  return ['libs', 'apps', 'e2e', 'bench', 'packaging', 'tools'].flatMap((folder) => walk(root, folder));
 }
 
 function walk(root: string, folder: string): string[] {

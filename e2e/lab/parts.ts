@@ -15,6 +15,8 @@ export interface Parts {
 }
 
 export interface PartsOptions {
+  /** What the lab itself needs, unless given. */
+  readonly needed?: readonly NeededProgram[];
   readonly onProgress?: (sentence: string) => void;
   /** HOME, PATH and XDG_CACHE_HOME count. */
   readonly environment?: NodeJS.ProcessEnv;
@@ -24,18 +26,18 @@ export interface PartsOptions {
 const SYSTEM_DIRECTORIES = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * Finds the programs the lab needs: those installed, else Debian packages unpacked into a cache of the lab's own.
+ * Finds the programs that are needed: those installed, else Debian packages unpacked into a cache of the lab's own.
  * Nothing is installed. Throws one sentence on what to install where that cannot be done.
  */
 export async function ensureParts(options: PartsOptions = {}): Promise<Parts> {
-  const environment = options.environment ?? process.env;
+  const { environment = process.env, needed = NEEDED } = options;
   const onProgress = options.onProgress ?? ((sentence) => console.error(sentence));
   const path = `${environment['PATH'] ?? ''}:${SYSTEM_DIRECTORIES}`;
-  const missing = await missingFrom(path);
-  if (missing.length === 0) return { bin: directoriesOf(path) };
+  const missing = await missingFrom(needed, path);
+  if (missing.length === 0) return { bin: directoriesOf(needed, path) };
   const release = existsSync('/etc/os-release') ? debianRelease(readFileSync('/etc/os-release', 'utf8')) : undefined;
   if (release === undefined || findOnPath('apt-get', path) === undefined) {
-    if (missing.every((each) => each.optional)) return { bin: directoriesOf(path) };
+    if (missing.every((each) => each.optional)) return { bin: directoriesOf(needed, path) };
     throw new Error(installSentence(missing));
   }
   const packages = [...new Set(missing.map((each) => each.package))].sort();
@@ -45,7 +47,7 @@ export async function ensureParts(options: PartsOptions = {}): Promise<Parts> {
     onProgress(`fetching ${packages.join(', ')} as packages into ${cache} (once; nothing is installed)`);
     await fetchPackages(packages, cache, onProgress);
   }
-  const still = (await missingFrom(`${bin}:${path}`)).filter((each) => !each.optional);
+  const still = (await missingFrom(needed, `${bin}:${path}`)).filter((each) => !each.optional);
   if (still.length === 0) return { bin };
   throw new Error(`${installSentence(still)} (What ${release} has in its packages, in ${cache}, does not do.)`);
 }
@@ -62,9 +64,9 @@ function hashOf(packages: readonly string[]): string {
     .slice(0, 12);
 }
 
-async function missingFrom(path: string): Promise<NeededProgram[]> {
-  const found = await Promise.all(NEEDED.map((needed) => isThere(needed, path)));
-  return NEEDED.filter((_, index) => !found[index]);
+async function missingFrom(needed: readonly NeededProgram[], path: string): Promise<NeededProgram[]> {
+  const found = await Promise.all(needed.map((each) => isThere(each, path)));
+  return needed.filter((_, index) => !found[index]);
 }
 
 async function isThere(needed: NeededProgram, path: string): Promise<boolean> {
@@ -76,8 +78,8 @@ async function isThere(needed: NeededProgram, path: string): Promise<boolean> {
 }
 
 /** Where what is needed is found. */
-function directoriesOf(path: string): string {
-  const files = NEEDED.flatMap(({ program }) => findOnPath(program, path) ?? []);
+function directoriesOf(needed: readonly NeededProgram[], path: string): string {
+  const files = needed.flatMap(({ program }) => findOnPath(program, path) ?? []);
   return [...new Set(files.map((file) => dirname(file)))].join(':');
 }
 

@@ -23,9 +23,9 @@ test.each([
   expect(debianRelease(osRelease)).toBe(release);
 });
 
-test('elsewhere one sentence names what to install, with the version, and leaves out what the lab can do without', () => {
+test('elsewhere one sentence names what to install, with the version, and leaves out what can be done without', () => {
   const missing = NEEDED.filter(({ program }) => ['haproxy', 'nft', 'arping'].includes(program));
   expect(installSentence(missing)).toBe(
-    "The lab needs haproxy (2.6 or later), nft (1.0 or later): install what has them with this system's package manager and try again.",
+    "This needs haproxy (2.6 or later), nft (1.0 or later): install what has them with this system's package manager and try again.",
   );
 });

@@ -1,4 +1,4 @@
-/** A program that the lab runs but does not bring along. */
+/** A program that a lab or a test runs but does not bring along. */
 export interface NeededProgram {
   readonly program: string;
   /** Debian's and Ubuntu's name of the package that has it. */
@@ -7,7 +7,7 @@ export interface NeededProgram {
   readonly versionArgv?: readonly string[];
   /** For example [2, 6]. */
   readonly atLeast?: readonly [number, number];
-  /** The lab works without it, with less to see. */
+  /** It works without, with less to see. */
   readonly optional?: boolean;
 }
 
@@ -21,6 +21,12 @@ export const NEEDED: readonly NeededProgram[] = [
   { program: 'conntrack', package: 'conntrack', optional: true },
   { program: 'iptables', package: 'iptables', optional: true },
   { program: 'arping', package: 'arping', optional: true },
+];
+
+/** What looks at a site the way its operators do. */
+export const MONITORING: readonly NeededProgram[] = [
+  { program: 'prometheus', package: 'prometheus', versionArgv: ['--version'], atLeast: [2, 30] },
+  { program: 'promtool', package: 'prometheus' },
 ];
 
 /** Major and minor of the first version number in what a program prints. */
@@ -43,7 +49,7 @@ export function installSentence(missing: readonly NeededProgram[]): string {
   const names = missing
     .filter((each) => !each.optional)
     .map((each) => each.program + (each.atLeast ? ` (${each.atLeast.join('.')} or later)` : ''));
-  return `The lab needs ${names.join(', ')}: install what has them with this system's package manager and try again.`;
+  return `This needs ${names.join(', ')}: install what has them with this system's package manager and try again.`;
 }
 
 /** ID and VERSION_ID of os-release(5), or undefined when it is neither Debian nor made from it. */

@@ -100,7 +100,7 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
   const board = new StatusBoard({ keeper, fleet, now, onError });
   const watchers = new Watchers();
   const watching = () => watchers.clusters;
-  registerMetrics(registry, { keeper, fleet, board, watching, certificateEnds: () => identity.expires(), now });
+  registerMetrics(registry, { keeper, fleet, board, watching, validity: () => identity.validity(), now });
   const stopProblems = reportProblems({ keeper, fleet, health });
   const stopRests = startRestTimer({ keeper, now, onError });
   shutdown.step('timers', () => {

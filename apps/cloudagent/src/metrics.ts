@@ -1,6 +1,14 @@
-import { Gauge, Histogram, type Registry } from '@fairlead/telemetry';
+import {
+  type CertificateSource,
+  Gauge,
+  Histogram,
+  registerCertificateMetrics,
+  type Registry,
+} from '@fairlead/telemetry';
+import { setOf } from './declared.ts';
 import { waitersOf } from './decisions/serve-waiters.ts';
 import { lagOf } from './machine-link.ts';
+import { vrrpInstanceOf } from './plan.ts';
 import { poolUsage } from './pool-usage.ts';
 import type { Fleet } from './push.ts';
 import type { LoadBalancerState } from './status.ts';
@@ -10,11 +18,11 @@ import { versionOf } from './truth.ts';
 
 export interface MetricSources {
   readonly keeper: TruthKeeper;
-  readonly fleet: Pick<Fleet, 'view' | 'problemOf'>;
+  readonly fleet: Pick<Fleet, 'view' | 'viewsOf'>;
   readonly board: Pick<StatusBoard, 'all'>;
   readonly watching: () => ReadonlySet<string>;
-  /** When our own certificate ends; milliseconds since 1970. */
-  readonly certificateEnds: () => number;
+  /** Of our own certificate; milliseconds since 1970. */
+  readonly validity: CertificateSource['validity'];
   readonly now: () => number;
 }
 
@@ -36,25 +44,50 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
   registerPools(registry, sources);
   registerMachines(registry, sources);
   registerControllers(registry, sources);
-  const { keeper, certificateEnds, now } = sources;
+  const { keeper } = sources;
+  registerCertificateMetrics(registry, sources);
   collected(registry, { name: 'fairlead_epoch', help: 'Which life of the cloudagent this is.' }, (gauge) =>
     gauge.set(keeper.truth.counters.epoch),
   );
   collected(registry, { name: 'fairlead_generation', help: 'Changes that machines must hear of.' }, (gauge) =>
     gauge.set(keeper.truth.counters.generation),
   );
-  const certificate = { name: 'fairlead_certificate_seconds_left', help: 'Until our own certificate ends.' };
-  collected(registry, certificate, (gauge) => gauge.set((certificateEnds() - now()) / 1_000));
 }
 
-function registerLoadBalancers(registry: Registry, { board, keeper }: MetricSources): void {
+function registerLoadBalancers(registry: Registry, sources: MetricSources): void {
+  const { board, keeper } = sources;
   const states = { name: 'fairlead_load_balancers', help: 'Load balancers by state.', labelNames: ['state'] };
   collected(registry, states, (gauge) => {
     for (const state of STATES) gauge.set({ state }, 0);
     for (const { state } of board.all()) gauge.inc({ state });
   });
+  const unserved = {
+    name: 'fairlead_load_balancer_unserved',
+    help: 'Always 1: it has an address that no connected machine says it serves.',
+    labelNames: ['cluster', 'namespace', 'name', 'address'],
+  };
+  collected(registry, unserved, (gauge) => {
+    for (const labels of unservedAddresses(sources)) gauge.set(labels, 1);
+  });
   const waiting = { name: 'fairlead_load_balancers_waiting', help: 'Load balancers that wait for an address.' };
   collected(registry, waiting, (gauge) => gauge.set(waitersOf(keeper.truth).length));
+}
+
+function unservedAddresses({ board, fleet, keeper }: MetricSources) {
+  const { loadBalancers, site } = keeper.truth;
+  const owned = new Set([...site.sets.keys()].filter((set) => ownersOf(set, fleet) > 0));
+  return [...board.all()].flatMap(({ id, cluster, namespace, name, addresses }) => {
+    const held = loadBalancers.get(id);
+    const set = held && setOf(held.wish, site);
+    if (held === undefined || (held.published && set !== undefined && owned.has(set))) return [];
+    return addresses.map((address) => ({ cluster, namespace, name, address }));
+  });
+}
+
+function ownersOf(set: string, fleet: MetricSources['fleet']): number {
+  const instance = vrrpInstanceOf(set);
+  return fleet.viewsOf(set).filter(({ connected, report }) => connected && report?.ownedInstances.includes(instance))
+    .length;
 }
 
 function registerPools(registry: Registry, { keeper, now }: MetricSources): void {
@@ -83,6 +116,14 @@ function registerMachines(registry: Registry, { keeper, fleet }: MetricSources):
   perMachine('fairlead_machine_lag_generations', 'Changes that the machine has not applied yet.', (name) =>
     lagOf(fleet.view(name), versionOf(keeper.truth)),
   );
+  const owners = {
+    name: 'fairlead_vrrp_instance_owners',
+    help: 'Connected machines that say they own the addresses of the set: 1 when all is well.',
+    labelNames: ['set'],
+  };
+  collected(registry, owners, (gauge) => {
+    for (const set of keeper.truth.site.sets.keys()) gauge.set({ set }, ownersOf(set, fleet));
+  });
   perMachine('fairlead_machine_instances_owned', 'VRRP instances that the machine says it owns.', (name) => {
     const { connected, report } = fleet.view(name);
     return connected ? (report?.ownedInstances.length ?? 0) : 0;

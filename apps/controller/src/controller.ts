@@ -41,7 +41,6 @@ export interface ControllerOptions {
   readonly random: () => number;
   readonly log: Logger;
   readonly registry: Registry;
-  readonly certificateEnds: () => number | undefined;
   /** Told when the process must end at once. */
   readonly onLeadershipLost: (why: string) => void;
 }
@@ -95,9 +94,7 @@ export function createController(options: ControllerOptions): Controller {
     leads: () => election.leads(),
     queueDepth: () => turns.depth(),
     eventsWaiting: () => recorder.waiting,
-    certificateEnds: options.certificateEnds,
     now: () => options.clock.now(),
-    wallClock: options.wallClock,
   });
   const parts: Parts = { election, cluster, session, recorder, turns, metrics, ready };
   return {

@@ -1,7 +1,13 @@
 import { channelCredentials } from '@fairlead/certs';
 import { Shutdown, systemClock } from '@fairlead/control-loop';
 import { keepRenewed, openChannel } from '@fairlead/rpc';
-import { createHealthBoard, createLogger, createMetrics, startTelemetryServer } from '@fairlead/telemetry';
+import {
+  createHealthBoard,
+  createLogger,
+  createMetrics,
+  registerCertificateMetrics,
+  startTelemetryServer,
+} from '@fairlead/telemetry';
 import { KubeConfig } from '@kubernetes/client-node';
 import { cloudagentOver } from './cloudagent-client.ts';
 import { openApi } from './cluster/api.ts';
@@ -53,6 +59,8 @@ async function start(config: Config): Promise<void> {
   const live = keepRenewed({ pkiDirectory: pkiDir, enrolment, log });
   shutdown.step('renewal', () => live.stop());
 
+  registerCertificateMetrics(registry, { validity: () => live.validity(), now: Date.now });
+
   const peer = { kind: 'cloudagent', site: enrolment.identity.site } as const;
   const channel = openChannel(config.cloudagent ?? enrolment.control, channelCredentials(live.source, peer));
   shutdown.step('channel', () => channel.close());
@@ -70,7 +78,6 @@ async function start(config: Config): Promise<void> {
     random: Math.random,
     log,
     registry,
-    certificateEnds: () => live.expires(),
     // At once: whoever leads now must not be disturbed by what is still under way here.
     onLeadershipLost: (why) => fail(`leadership lost: ${why}; ending, to begin again as a candidate`, 1),
   });

@@ -11,11 +11,8 @@ export interface MetricSources {
   readonly leads: () => boolean;
   readonly queueDepth: () => QueueDepth;
   readonly eventsWaiting: () => number;
-  /** Milliseconds since 1970 when the certificate ends; undefined: there is none. */
-  readonly certificateEnds: () => number | undefined;
   /** Milliseconds of the clock that the cluster uses. */
   readonly now: () => number;
-  readonly wallClock: () => Date;
 }
 
 /** What is counted as it happens. */
@@ -81,10 +78,6 @@ function registerGauges(registry: Registry, sources: MetricSources): void {
     set(session.open ? 1 : 0),
   );
   gauge(registry, 'fairlead_controller_events_waiting', 'Events to be written.', (set) => set(sources.eventsWaiting()));
-  gauge(registry, 'fairlead_certificate_seconds_left', 'Until our own certificate ends.', (set) => {
-    const ends = sources.certificateEnds();
-    if (ends !== undefined) set((ends - sources.wallClock().getTime()) / 1000);
-  });
   labelled(
     registry,
     { name: 'fairlead_controller_queue_depth', help: 'Keys in the queue.', labelNames: ['state'] },

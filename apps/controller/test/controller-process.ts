@@ -28,7 +28,6 @@ const controller = createController({
   random: Math.random,
   log,
   registry: createMetrics({ component: 'controller', version: 'test' }),
-  certificateEnds: () => undefined,
   onLeadershipLost(why) {
     log.fatal(why);
     process.exit(1);

@@ -102,7 +102,6 @@ export async function startRig(kubernetes: Kubernetes): Promise<Rig> {
         destination: { write: (line) => void log.push(line) },
       }),
       registry,
-      certificateEnds: () => undefined,
       onLeadershipLost: (why) => lost.push(why),
     });
     const done = controller.run(end.signal);

@@ -20,8 +20,6 @@ export interface MachineSettings {
   readonly log: Logger;
   readonly health: HealthBoard;
   readonly registry: Registry;
-  /** When the certificate ends, milliseconds since 1970. */
-  readonly certificateExpires: () => number;
 }
 
 /** This LB machine's data plane, kept as it was told. */
@@ -65,8 +63,6 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     registry,
     status: () => board.current(),
     held: () => holder.held(),
-    certificateExpires: settings.certificateExpires,
-    now: Date.now,
   });
   await parts.ownership.prepare();
   const stateFile = `${config.stateDir}/desired-state.json`;

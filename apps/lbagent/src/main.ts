@@ -1,7 +1,13 @@
 import { serverCredentials } from '@fairlead/certs';
 import { Shutdown } from '@fairlead/control-loop';
 import { healthServices, keepRenewed, MachineService, serve, startServer } from '@fairlead/rpc';
-import { createHealthBoard, createLogger, createMetrics, startTelemetryServer } from '@fairlead/telemetry';
+import {
+  createHealthBoard,
+  createLogger,
+  createMetrics,
+  registerCertificateMetrics,
+  startTelemetryServer,
+} from '@fairlead/telemetry';
 import { parseCommand, type RunConfig } from './config.ts';
 import { awaitEnrolment, join } from './enrolment.ts';
 import { setInService } from './fitness.ts';
@@ -61,7 +67,6 @@ async function serveMachine(config: RunConfig): Promise<void> {
   const telemetry = await startTelemetryServer({ listen: config.metricsListen, registry, health });
   shutdown.step('telemetry', () => telemetry.stop());
 
-  let certificateExpires = (): number => 0;
   const programs = findPrograms(config, process.env['PATH'] ?? '');
   const machine = await startMachine({
     config,
@@ -69,7 +74,6 @@ async function serveMachine(config: RunConfig): Promise<void> {
     log,
     health,
     registry,
-    certificateExpires: () => certificateExpires(),
   });
   shutdown.step('data plane', () => machine.stop());
 
@@ -80,7 +84,7 @@ async function serveMachine(config: RunConfig): Promise<void> {
   });
   if (!enrolment) return;
   const live = keepRenewed({ pkiDirectory: config.pkiDir, enrolment, log });
-  certificateExpires = () => live.expires();
+  registerCertificateMetrics(registry, { validity: () => live.validity(), now: Date.now });
   shutdown.step('renewal', () => live.stop());
   health.report('identity', undefined);
 

@@ -7,10 +7,6 @@ export interface MetricsParts {
   readonly registry: Registry;
   readonly status: () => Status;
   readonly held: () => Held | undefined;
-  /** When the certificate ends, milliseconds since 1970. */
-  readonly certificateExpires: () => number;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
 }
 
 export interface Metrics {
@@ -67,7 +63,7 @@ export function createMachineMetrics(parts: MetricsParts): Metrics {
   };
 }
 
-function registerStatus({ registry, status, held, certificateExpires, now }: MetricsParts): void {
+function registerStatus({ registry, status, held }: MetricsParts): void {
   const gauges: readonly (readonly [name: string, help: string, value: () => number])[] = [
     ['fairlead_lbagent_applied_epoch', 'Epoch of the state that is applied.', () => status().applied.epoch],
     [
@@ -85,11 +81,6 @@ function registerStatus({ registry, status, held, certificateExpires, now }: Met
     ['fairlead_lbagent_owned_instances', 'VRRP instances whose addresses are here.', () => status().owned.length],
     ['fairlead_lbagent_down_backends', 'Backends whose checks fail.', () => status().down.length],
     ['fairlead_lbagent_findings', 'Things a person should look at.', () => status().findings.length],
-    [
-      'fairlead_certificate_seconds_left',
-      'Seconds until the certificate ends; negative afterwards.',
-      () => (certificateExpires() - now()) / 1000,
-    ],
   ];
   for (const [name, help, value] of gauges) {
     registry.registerMetric(

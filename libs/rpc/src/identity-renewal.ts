@@ -13,6 +13,7 @@ import {
   type MaterialSource,
   type RenewalHistory,
   type ReplaceableMaterial,
+  type Validity,
 } from '@fairlead/certs';
 import type { Logger } from '@fairlead/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,8 +24,8 @@ export interface LiveEnrolment {
   readonly enrolment: Pick<Enrolment, 'identity' | 'join' | 'control'>;
   /** For `serverCredentials` and `channelCredentials`: always the newest certificate. */
   readonly source: MaterialSource;
-  /** When the current certificate ends, milliseconds since 1970. For metrics. */
-  expires(): number;
+  /** Of the current certificate. For metrics. */
+  validity(): Validity;
   /** Stops renewing. */
   stop(): Promise<void>;
 }
@@ -57,7 +58,7 @@ export function keepRenewed(settings: RenewalSettings): LiveEnrolment {
   return {
     enrolment: settings.enrolment,
     source: renewal.source,
-    expires: () => renewal.facts.notAfter,
+    validity: () => renewal.facts,
     async stop() {
       stopping.abort();
       await running;

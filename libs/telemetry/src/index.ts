@@ -1,3 +1,4 @@
+export * from './certificate-metrics.ts';
 export * from './health.ts';
 export * from './log.ts';
 export * from './metrics.ts';

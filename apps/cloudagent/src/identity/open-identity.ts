@@ -6,6 +6,7 @@ import {
   type EnrolledIdentity,
   type MaterialFacts,
   type MaterialSource,
+  type Validity,
 } from '@fairlead/certs';
 import { CertificatesService, IdentityService, serve, type Authorise, type ServedService } from '@fairlead/rpc';
 import type { Logger } from '@fairlead/telemetry';
@@ -52,8 +53,8 @@ export interface SiteIdentity {
   /** For the control port and the admin socket. */
   readonly certificatesService: ServedService;
   makeJoinToken(wish: JoinTokenWish): Promise<MadeJoinToken>;
-  /** When the own certificate ends, milliseconds since 1970. For metrics. */
-  expires(): number;
+  /** Of the own certificate. For metrics. */
+  validity(): Validity;
   /** Stops renewing the own certificate. */
   stop(): Promise<void>;
 }
@@ -102,7 +103,7 @@ export async function openIdentity(settings: SiteIdentitySettings): Promise<Site
       }),
     ),
     makeJoinToken: makeToken,
-    expires: () => own.facts().notAfter,
+    validity: () => own.facts(),
     stop: async () => await own.stop(),
   };
 }

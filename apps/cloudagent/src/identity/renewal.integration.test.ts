@@ -178,7 +178,7 @@ describe('certificates that live for three seconds', () => {
     expect(factsOfMaterial(enrolment.material).notAfter).toBeLessThan(Date.now());
     const woken = keepRenewed({ pkiDirectory: join(site.directory, 'lb-1'), enrolment, log: site.log });
     site.onClose(async () => await woken.stop());
-    await expect.poll(() => woken.expires() > Date.now(), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => woken.validity().notAfter > Date.now(), { timeout: 5000 }).toBe(true);
   });
 
   it('are renewed before a command line that comes back later makes its call', async () => {
@@ -207,7 +207,7 @@ describe('a renewal that fails', () => {
     // What an operator does on the machine: join again, with another token.
     await joined(site, 'lbagent', 'lb-1');
     await expect
-      .poll(() => running.expires() > factsOfMaterial(enrolment.material).notAfter, { timeout: 15_000 })
+      .poll(() => running.validity().notAfter > factsOfMaterial(enrolment.material).notAfter, { timeout: 15_000 })
       .toBe(true);
   });
 

@@ -56,7 +56,6 @@ export async function launch(config: RunConfig): Promise<{ machine: Machine; reg
     log: createLogger({ component: 'lbagent', level: config.logLevel, destination: process.stderr }),
     health: createHealthBoard(),
     registry,
-    certificateExpires: () => 0,
   });
   return { machine, registry };
 }

@@ -9,7 +9,7 @@ it('takes the nearest figure that was really measured as a percentile', () => {
 
 it('sums up a row of figures by its middle, its tail and its spread', () => {
   const figures = [5, 1, 4, 2, 3, 10, 9, 8, 7, 6];
-  expect(summarise(figures)).toEqual({ count: 10, p50: 5, p99: 10, min: 1, max: 10, spread: 8 });
+  expect(summarise(figures)).toEqual({ count: 10, min: 1, p10: 1, p50: 5, p90: 9, p99: 10, max: 10, spread: 8 });
 });
 
 it('compares two things turn by turn', () => {

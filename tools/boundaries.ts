@@ -43,6 +43,7 @@ const PURE: readonly RegExp[] = [
   /^apps\/lbagent\/src\/(assign|plan-servers|step|wanted|commands|advance|narrow|drift|node-check-choice)\.ts$/,
   /^apps\/[^/]+\/src\/(.*\/)?render[^/]*\.ts$/,
   /^apps\/cli\/src\/print\//,
+  /^bench\/(statistics|judge|report\/[^/]+)\.ts$/,
   /^apps\/cloudagent\/src\/resources\/(?!parse)[^/]*\.ts$/,
 ];
 

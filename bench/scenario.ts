@@ -1,0 +1,72 @@
+import type { Parts } from '../e2e/lab/parts.ts';
+
+/** Something worth measuring; `npm run bench -- NAME` runs it alone. */
+export interface Scenario {
+  readonly name: string;
+  /** A heading: what a user wants to know. */
+  readonly title: string;
+  readonly run: (context: Context) => Promise<Measured>;
+}
+
+/** What a scenario is given. */
+export interface Context {
+  /** Only to see that the bench works: the least of everything, as little as the figures then say. */
+  readonly quick: boolean;
+  readonly parts: Parts;
+  /** A directory of its own on a disk, gone afterwards. */
+  readonly directory: string;
+  readonly tell: (sentence: string) => void;
+}
+
+export interface Measured {
+  /** Markdown, a paragraph or two: what was done, on what, and what the figures leave out. */
+  readonly how: string;
+  readonly figures: readonly Figure[];
+}
+
+/** `×`: a ratio. `count`: a number of things. */
+export type Unit = 'ms' | 's' | 'MB' | 'MB/s' | '1/s' | '% of a core' | '×' | 'count';
+
+/** Each list of a row of turns has what was measured in that turn, in the unit of the figure. */
+export type Turns = readonly (readonly number[])[];
+
+export interface Figure {
+  /** Unique in its scenario, for example "machine lost, 10 VIPs". */
+  readonly name: string;
+  readonly unit: Unit;
+  readonly turns: Turns;
+  /** What a user would have otherwise, measured in turns with it in the same run. */
+  readonly baseline?: { readonly name: string; readonly turns: Turns };
+  /** What of a turn is compared with the baseline's turn; the median unless given. */
+  readonly compared?: Statistic;
+  readonly goals?: readonly Goal[];
+  /** Anything but `false`: has a row in its scenario's plot for the unit. */
+  readonly plotted?: false;
+  /** What a reader must know; above all the cause where a goal is missed. */
+  readonly note?: string;
+}
+
+export type Statistic = 'p50' | 'p99' | 'max';
+
+/** `ratio`: the median of all turns' ratios to the baseline. A goal has `atMost` or `atLeast`. */
+export interface Goal {
+  readonly of: Statistic | 'ratio';
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+/** A turn of each in order, then of each in the opposite order, and so on: no contender always comes first. */
+export async function inTurns<Name extends string>(
+  turns: number,
+  contenders: Readonly<Record<Name, (turn: number) => Promise<readonly number[]>>>,
+): Promise<Record<Name, readonly (readonly number[])[]>> {
+  const names = Object.keys(contenders) as Name[];
+  const measured = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<
+    Name,
+    (readonly number[])[]
+  >;
+  for (let turn = 0; turn < turns; turn += 1) {
+    for (const name of turn % 2 === 0 ? names : names.toReversed()) measured[name].push(await contenders[name](turn));
+  }
+  return measured;
+}

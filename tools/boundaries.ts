@@ -44,6 +44,7 @@ const PURE: readonly RegExp[] = [
   /^apps\/[^/]+\/src\/(.*\/)?render[^/]*\.ts$/,
   /^apps\/cli\/src\/print\//,
   /^bench\/(statistics|judge|report\/[^/]+)\.ts$/,
+  /^e2e\/oracle\/(judge|read|endpoints|violation|observation)[^/]*\.ts$/,
   /^apps\/cloudagent\/src\/resources\/(?!parse)[^/]*\.ts$/,
 ];
 

@@ -1,5 +1,12 @@
 import type { Shutdown } from '@fairlead/control-loop';
-import { healthServices, LoadBalancersService, MachinesService, serve, SiteService } from '@fairlead/rpc';
+import {
+  createRpcMetrics,
+  healthServices,
+  LoadBalancersService,
+  MachinesService,
+  serve,
+  SiteService,
+} from '@fairlead/rpc';
 import {
   createHealthBoard,
   createMetrics,
@@ -90,9 +97,10 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
   shutdown.step('own certificate', () => identity.stop());
   await keeper.change((truth) => beginEpoch(truth, { epoch: 0, generation: 0 }));
 
+  const calls = createRpcMetrics(registry);
   const fleet = new Fleet({
     keeper,
-    connect: (machine) => connectToMachine(machine, identity.source, config.siteName),
+    connect: (machine) => connectToMachine(machine, { site: config.siteName, source: identity.source, metrics: calls }),
     now,
     log,
     ...(failpoints.beforePush && { beforePush: failpoints.beforePush }),
@@ -126,7 +134,11 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
     log,
     ...(beforeAnswer && { beforeAnswer }),
   });
-  const servers = await startPorts({ config, log, identity }, operators, serve(LoadBalancersService, controllers));
+  const servers = await startPorts(
+    { config, log, metrics: calls, identity },
+    operators,
+    serve(LoadBalancersService, controllers),
+  );
   shutdown.step('ports', async () => void (await Promise.all(servers.all.map((server) => server.stop()))));
   Object.assign(ports, { control: servers.control.port, join: servers.join.port });
 

@@ -1,6 +1,6 @@
 import { channelCredentials, type MaterialSource } from '@fairlead/certs';
 import { formatEndpoint } from '@fairlead/model';
-import { createClient, MachineService, openChannel } from '@fairlead/rpc';
+import { createClient, MachineService, openChannel, type RpcMetrics } from '@fairlead/rpc';
 import type { Connection } from './push.ts';
 import type { MachineResource } from './resources/types.ts';
 
@@ -13,10 +13,17 @@ const MACHINE_CHANNEL = {
   maxBackOffMs: 2_000,
 };
 
+/** Who calls, and where that is counted. */
+export interface CallingSite {
+  readonly site: string;
+  readonly source: MaterialSource;
+  readonly metrics: RpcMetrics;
+}
+
 /** A way to the machine that speaks to nobody else, by the name in its certificate. */
-export function connectToMachine({ name, spec }: MachineResource, source: MaterialSource, site: string): Connection {
+export function connectToMachine({ name, spec }: MachineResource, { site, source, metrics }: CallingSite): Connection {
   const credentials = channelCredentials(source, { kind: 'lbagent', site, name });
   const channel = openChannel(formatEndpoint(spec.agentAddress, spec.agentPort), credentials, MACHINE_CHANNEL);
-  const client = createClient(MachineService, channel);
+  const client = createClient(MachineService, channel, { metrics });
   return { open: (requests, signal) => client.sync(requests, { signal }), close: () => channel.close() };
 }

@@ -1,5 +1,5 @@
 import { serverCredentials } from '@fairlead/certs';
-import { type RunningServer, type ServedService, startServer } from '@fairlead/rpc';
+import { type RpcMetrics, type RunningServer, type ServedService, startServer } from '@fairlead/rpc';
 import type { Logger } from '@fairlead/telemetry';
 import type { Config } from './config.ts';
 import type { SiteIdentity } from './identity/open-identity.ts';
@@ -7,6 +7,7 @@ import type { SiteIdentity } from './identity/open-identity.ts';
 export interface PortSettings {
   readonly config: Pick<Config, 'listen' | 'joinListen' | 'adminSocket'>;
   readonly log: Logger;
+  readonly metrics: RpcMetrics;
   readonly identity: Pick<SiteIdentity, 'source' | 'authorise' | 'identityService'>;
 }
 
@@ -19,12 +20,12 @@ export interface OpenPorts {
 
 /** Opens the control port, the join port and the admin socket; what cannot be opened is named in the error. */
 export async function startPorts(
-  { config, log, identity }: PortSettings,
+  { config, log, metrics, identity }: PortSettings,
   operators: readonly ServedService[],
   controllers: ServedService,
 ): Promise<OpenPorts> {
   const { source, authorise } = identity;
-  const common = { authorise, log };
+  const common = { authorise, log, metrics };
   const control = await startServer({
     ...common,
     listen: config.listen,

@@ -1,6 +1,6 @@
 import { parseAddress } from '@fairlead/model';
 import type { Address } from '@fairlead/model';
-import type { Channel } from '@fairlead/rpc';
+import type { Channel, RpcMetrics } from '@fairlead/rpc';
 import {
   createClient,
   detailOf,
@@ -17,8 +17,8 @@ import { SessionSuperseded } from './cloudagent.ts';
 const DELETE_TIMEOUT_MS = 30_000;
 
 /** The cloudagent at the other end of a channel, on behalf of one cluster. */
-export function cloudagentOver(channel: Channel, cluster: string): Cloudagent {
-  const client = createClient(LoadBalancersService, channel);
+export function cloudagentOver(channel: Channel, cluster: string, metrics?: RpcMetrics): Cloudagent {
+  const client = createClient(LoadBalancersService, channel, metrics && { metrics });
   return {
     openSession: (holder) =>
       translated(async () => {

@@ -1,6 +1,6 @@
 import { channelCredentials } from '@fairlead/certs';
 import { Shutdown, systemClock } from '@fairlead/control-loop';
-import { keepRenewed, openChannel } from '@fairlead/rpc';
+import { createRpcMetrics, keepRenewed, openChannel } from '@fairlead/rpc';
 import {
   createHealthBoard,
   createLogger,
@@ -53,10 +53,11 @@ async function start(config: Config): Promise<void> {
   shutdown.step('telemetry', () => telemetry.stop());
 
   const { pkiDir, joinTokenFile, cluster } = config;
+  const metrics = createRpcMetrics(registry);
   const obtained = await obtainEnrolment({ pkiDir, joinTokenFile, cluster, log, clock: systemClock, signal });
   if ('refused' in obtained) return fail(obtained.refused, 1);
   const { enrolment } = obtained;
-  const live = keepRenewed({ pkiDirectory: pkiDir, enrolment, log });
+  const live = keepRenewed({ pkiDirectory: pkiDir, enrolment, log, metrics });
   shutdown.step('renewal', () => live.stop());
 
   registerCertificateMetrics(registry, { validity: () => live.validity(), now: Date.now });
@@ -72,7 +73,7 @@ async function start(config: Config): Promise<void> {
     ...config,
     electionTimes: ELECTION_TIMES,
     api,
-    cloudagent: cloudagentOver(channel, cluster),
+    cloudagent: cloudagentOver(channel, cluster, metrics),
     clock: systemClock,
     wallClock: () => new Date(),
     random: Math.random,

@@ -1,6 +1,6 @@
 import { serverCredentials } from '@fairlead/certs';
 import { Shutdown } from '@fairlead/control-loop';
-import { healthServices, keepRenewed, MachineService, serve, startServer } from '@fairlead/rpc';
+import { createRpcMetrics, healthServices, keepRenewed, MachineService, serve, startServer } from '@fairlead/rpc';
 import {
   createHealthBoard,
   createLogger,
@@ -83,7 +83,8 @@ async function serveMachine(config: RunConfig): Promise<void> {
     health.report('identity', why);
   });
   if (!enrolment) return;
-  const live = keepRenewed({ pkiDirectory: config.pkiDir, enrolment, log });
+  const metrics = createRpcMetrics(registry);
+  const live = keepRenewed({ pkiDirectory: config.pkiDir, enrolment, log, metrics });
   registerCertificateMetrics(registry, { validity: () => live.validity(), now: Date.now });
   shutdown.step('renewal', () => live.stop());
   health.report('identity', undefined);
@@ -102,6 +103,7 @@ async function serveMachine(config: RunConfig): Promise<void> {
       ...healthServices({ source: health, version: AGENT_VERSION, serviceNames: ['fairlead.v1.MachineService'] }),
     ],
     log,
+    metrics,
   });
   shutdown.step('gRPC server', () => server.stop());
   log.info({ machine: config.name, listen: config.listen }, 'started');

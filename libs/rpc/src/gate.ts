@@ -1,6 +1,7 @@
 import { Metadata, ServerInterceptingCall, status, type ServerInterceptor } from '@grpc/grpc-js';
 import { callerOfCertificate, formatCaller, type Caller, type CallerRule } from './caller.ts';
 import { clip, encodeDetail, FAILURE_TRAILER, type FailureDetail } from './failure.ts';
+import type { CallCode } from './metrics.ts';
 
 /** Request metadata under this prefix is ours: what a client sends there is thrown away. */
 export const RESERVED_PREFIX = 'fairlead-';
@@ -16,6 +17,8 @@ export interface GateSettings {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly onRefused: (refusal: { caller: string; method: string; peer: string; why: string }) => void;
+  /** Told once of each call how it ended; CANCELLED when the caller went away before it was answered. */
+  readonly onEnd?: (method: string, code: CallCode) => void;
 }
 
 /** Decides on every call before a byte of its request is parsed: who calls, and whether they may. */
@@ -25,11 +28,23 @@ export function gate(settings: GateSettings): ServerInterceptor {
       settings.onRefused({ caller, method: path, peer: call.getPeer(), why: detail.message });
       const metadata = new Metadata();
       metadata.set(FAILURE_TRAILER, encodeDetail(detail));
+      ended(code);
       call.sendStatus({ code, details: clip(detail.message), metadata });
     };
+    let isOver = false;
+    const ended = (code: status): void => {
+      if (isOver) return;
+      isOver = true;
+      settings.onEnd?.(path, status[code] as CallCode);
+    };
     return new ServerInterceptingCall(call, {
+      sendStatus: (answer, next) => {
+        ended(answer.code ?? status.UNKNOWN);
+        next(answer);
+      },
       start: (next) => {
         next({
+          onCancel: () => ended(status.CANCELLED),
           onReceiveMetadata: (metadata, pass) => {
             const caller = identify(settings, call);
             if (typeof caller === 'string') {

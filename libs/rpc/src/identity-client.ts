@@ -24,6 +24,7 @@ import { openChannel } from './channel.ts';
 import { createClient, type RpcClient } from './client.ts';
 import { IdentityService } from './definitions.ts';
 import { isTransient, RpcFailure } from './failure.ts';
+import type { RpcMetrics } from './metrics.ts';
 
 /** A certificate in hand, or why there will be none however often one asks: one sentence that says what to do. */
 export type Enrolled = { readonly enrolment: Enrolment } | { readonly refused: string };
@@ -56,12 +57,12 @@ export async function enrol(tokenText: string, pkiDirectory: string, keyType: Ke
  * The next certificate for an enrolment, with a new key of the same type, tried in a handshake; not yet kept anywhere. Also for one
  * whose certificate is past its end: the cloudagent decides. Throws when the other side cannot be reached.
  */
-export async function renew(enrolment: Enrolment): Promise<Enrolled> {
+export async function renew(enrolment: Enrolment, metrics?: RpcMetrics): Promise<Enrolled> {
   const { identity, join, material: old } = enrolment;
   const oldKey = keyPairOfPem(old.privateKey).privateKey;
   return await refusedOr(async () => {
     const material = await ask(
-      { join, roots: old.roots, identity, keyType: keyTypeOf(oldKey) },
+      { join, roots: old.roots, identity, keyType: keyTypeOf(oldKey), ...(metrics && { metrics }) },
       async (client, keys) => {
         const { nonce } = await client.challenge({});
         const publicKey = publicKeyToDer(keys.publicKey);
@@ -87,6 +88,7 @@ interface Wish {
   /** Who asks. */
   readonly identity: EnrolledIdentity;
   readonly keyType: KeyType;
+  readonly metrics?: RpcMetrics;
 }
 
 interface IssuedMessage {
@@ -97,13 +99,13 @@ interface IssuedMessage {
 type Asking = (client: RpcClient<typeof IdentityService>, keys: KeyPair) => Promise<IssuedMessage | null | undefined>;
 
 /** Asks for a certificate over a verified connection and takes it only when it is the one asked for. */
-async function ask({ join, roots, identity, keyType }: Wish, asking: Asking): Promise<Material> {
+async function ask({ join, roots, identity, keyType, metrics }: Wish, asking: Asking): Promise<Material> {
   const cloudagent = { kind: 'cloudagent', site: identity.site } as const;
   const credentials = anonymousChannelCredentials({ current: () => ({ roots }) }, cloudagent);
   const channel = openChannel(join, credentials);
   try {
     const keys = await makeKeyPair(keyType);
-    const issued = await asking(createClient(IdentityService, channel), keys);
+    const issued = await asking(createClient(IdentityService, channel, metrics && { metrics }), keys);
     const material = {
       privateKey: privateKeyToPem(keys.privateKey),
       certificateChain: certificatesToPem(issued?.chain ?? []),

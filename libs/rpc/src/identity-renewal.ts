@@ -18,6 +18,7 @@ import {
 import type { Logger } from '@fairlead/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { renew } from './identity-client.ts';
+import type { RpcMetrics } from './metrics.ts';
 
 /** An enrolment that stays valid while the process runs. */
 export interface LiveEnrolment {
@@ -35,6 +36,7 @@ export interface RenewalSettings {
   /** As `readEnrolment` or `enrol` gave it. */
   readonly enrolment: Enrolment;
   readonly log: Logger;
+  readonly metrics?: RpcMetrics;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** 0 ≤ random < 1. */
@@ -144,7 +146,7 @@ class Renewal {
   }
 
   async #renew(): Promise<void> {
-    const next = await renew(this.#enrolment);
+    const next = await renew(this.#enrolment, this.#settings.metrics);
     if ('refused' in next) throw new Error(next.refused);
     const written = await writeEnrolment(this.#settings.pkiDirectory, next.enrolment).then(
       () => undefined,

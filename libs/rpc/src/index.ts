@@ -8,6 +8,7 @@ export { detailOf, failure, isTransient, RpcFailure, statusOf } from './failure.
 export type { FailureDetail, Origin, StatusName } from './failure.ts';
 export type { Authorise } from './gate.ts';
 export * from './health.ts';
+export * from './metrics.ts';
 export type { HandlerContext, HandlerExtras } from './boundary.ts';
 export * from './server.ts';
 export type { Channel, ChannelCredentials } from '@grpc/grpc-js';

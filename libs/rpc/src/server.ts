@@ -5,6 +5,8 @@ import { rm } from 'node:fs/promises';
 import { boundary, type HandlerExtras } from './boundary.ts';
 import type { CallerRule } from './caller.ts';
 import { gate, type Authorise } from './gate.ts';
+import type { RpcMetrics } from './metrics.ts';
+import { countingRefusedHandshakes } from './refused-handshakes.ts';
 import { bindPrivately } from './unix-socket.ts';
 
 /** The handlers of a service: one function per method, with {@link HandlerExtras} in its context. */
@@ -31,6 +33,7 @@ export interface ServerSettings {
   readonly services: readonly ServedService[];
   readonly log: Logger;
   readonly limits?: Partial<ServerLimits>;
+  readonly metrics?: RpcMetrics;
   /** Milliseconds since 1970; the system's clock unless given. */
   readonly now?: () => number;
 }
@@ -79,13 +82,14 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   };
 }
 
-function optionsOf({ callers, authorise, now, log, limits }: ServerSettings): ServerOptions {
+function optionsOf({ callers, authorise, now, log, limits, metrics }: ServerSettings): ServerOptions {
   const { maxRequestBytes, maxStreamsPerConnection, ...times } = { ...defaultLimits, ...limits };
   const interceptor = gate({
     callers,
     authorise,
     now: now ?? Date.now,
     onRefused: (refusal) => log.warn(refusal, 'a call was refused'),
+    onEnd: (method, code) => metrics?.served(method, code),
   });
   return {
     interceptors: [interceptor],
@@ -102,7 +106,7 @@ function optionsOf({ callers, authorise, now, log, limits }: ServerSettings): Se
 
 async function listen(
   server: Server<HandlerExtras>,
-  { listen, credentials }: ServerSettings,
+  { listen, credentials, metrics }: ServerSettings,
   path: string | undefined,
 ): Promise<number> {
   if (path !== undefined) {
@@ -113,7 +117,10 @@ async function listen(
   if (credentials === undefined)
     throw new Error(`listening on ${listen} needs credentials: only a unix socket has none`);
   try {
-    return await server.listen(listen, credentials);
+    return await countingRefusedHandshakes(
+      () => server.listen(listen, credentials),
+      (reason) => metrics?.handshakeRefused(listen, reason),
+    );
   } catch (error) {
     throw new Error(`cannot listen on ${listen}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,

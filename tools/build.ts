@@ -15,7 +15,11 @@ const APPS = {
 } as const;
 
 /** The lab's own programs, which run in it. */
-const PROGRAMS = { echo: 'e2e/echo/main.ts', prober: 'e2e/prober/main.ts' } as const;
+const PROGRAMS = {
+  echo: 'e2e/echo/main.ts',
+  prober: 'e2e/prober/main.ts',
+  forwarder: 'e2e/forwarder/main.ts',
+} as const;
 
 export type App = keyof typeof APPS;
 export type Program = keyof typeof PROGRAMS;
@@ -30,7 +34,7 @@ export function buildApps(): Promise<Record<App, string>> {
 
 /** The same for the lab's programs: a bundle starts twice as fast as its sources and takes half the memory. */
 export function buildPrograms(): Promise<Record<Program, string>> {
-  return bundleAll(PROGRAMS, 'e2e/{echo,prober}/*.ts');
+  return bundleAll(PROGRAMS, 'e2e/{echo,prober,forwarder}/*.ts');
 }
 
 async function bundleAll<Name extends string>(

@@ -12,6 +12,10 @@ export interface KubernetesOptions {
   readonly proxyMode?: 'nftables' | 'iptables';
   /** Replicas of our controller, 1 unless given; named controller-1 and so on. */
   readonly controllers?: number;
+  /** Started again when they end, as their Deployment would; false unless given. */
+  readonly restartControllers?: boolean;
+  /** Where the controllers find the API server: a port of its host where something stands before it. */
+  readonly apiPort?: number;
 }
 
 const CONTROLLER_USER = 'system:serviceaccount:fairlead-system:fairlead-controller';
@@ -49,7 +53,7 @@ export function kubernetes(options: KubernetesOptions = {}): (lab: Lab, assembly
       mode: 0o600,
     });
     onProgress('starting the controller');
-    await startControllers({ lab, assembly, plane, bin }, options.controllers ?? 1);
+    await startControllers({ lab, assembly, plane, bin }, options);
     return { kubeconfig, bin };
   };
 }
@@ -61,17 +65,21 @@ interface Parts {
   readonly bin: string;
 }
 
-async function startControllers(parts: Parts, count: number): Promise<void> {
+async function startControllers(parts: Parts, options: KubernetesOptions): Promise<void> {
   const { lab, assembly, plane, bin } = parts;
   const host = assembly.site.control.name;
   const manifest = readFileSync(resolve(import.meta.dirname, '../../../apps/controller/rbac.yaml'), 'utf8');
   const kubectl = [`${bin}/kubectl`, `--kubeconfig=/run/lab/${host}/etc/kubernetes/admin.kubeconfig`];
   await lab.must(host, [...kubectl, 'apply', '-f', '-'], { stdin: manifest });
-  await lab.writeFile(host, '/etc/fairlead/controller.kubeconfig', plane.kubeconfig(CONTROLLER_USER), 0o600);
-  await Promise.all(Array.from({ length: count }, (_, index) => startController(parts, index)));
+  const { apiPort = assembly.site.cluster.port, controllers = 1, restartControllers = false } = options;
+  const kubeconfig = plane.kubeconfig(CONTROLLER_USER, `https://${assembly.site.control.address}:${apiPort}`);
+  await lab.writeFile(host, '/etc/fairlead/controller.kubeconfig', kubeconfig, 0o600);
+  await Promise.all(
+    Array.from({ length: controllers }, (_, index) => startController(parts, index, restartControllers)),
+  );
 }
 
-async function startController({ lab, assembly }: Parts, index: number): Promise<void> {
+async function startController({ lab, assembly }: Parts, index: number, restart: boolean): Promise<void> {
   const { site, apps } = assembly;
   const host = site.control.name;
   const name = `controller-${index + 1}`;
@@ -95,7 +103,7 @@ async function startController({ lab, assembly }: Parts, index: number): Promise
       `--identity=${name}`,
       `--metrics-listen=${metrics}`,
     ],
-    restart: false,
+    restart,
     ready: { kind: 'http', url: `http://${metrics}/healthz` },
   });
 }

@@ -42,6 +42,7 @@ export function commitHistogram(registry: Registry): Histogram {
 export function registerMetrics(registry: Registry, sources: MetricSources): void {
   registerLoadBalancers(registry, sources);
   registerPools(registry, sources);
+  registerPoolKinds(registry, sources);
   registerMachines(registry, sources);
   registerControllers(registry, sources);
   const { keeper } = sources;
@@ -101,6 +102,18 @@ function registerPools(registry: Registry, { keeper, now }: MetricSources): void
       for (const usage of poolUsage(keeper.truth, now())) gauge.set({ pool: usage.name }, Number(usage[what]));
     });
   }
+}
+
+function registerPoolKinds(registry: Registry, { keeper }: MetricSources): void {
+  const config = {
+    name: 'fairlead_pool_auto_assign',
+    help: '1 when the pool gives addresses to those who do not ask for it by name.',
+    labelNames: ['pool'],
+  };
+  collected(registry, config, (gauge) => {
+    for (const { name, spec } of keeper.truth.site.vipPools.values())
+      gauge.set({ pool: name }, Number(spec.autoAssign));
+  });
 }
 
 function registerMachines(registry: Registry, { keeper, fleet }: MetricSources): void {

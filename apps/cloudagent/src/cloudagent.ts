@@ -1,3 +1,4 @@
+import type { Place } from '@fairlead/certs';
 import type { Shutdown } from '@fairlead/control-loop';
 import {
   createRpcMetrics,
@@ -54,6 +55,8 @@ export interface CloudagentSettings {
   readonly log: Logger;
   readonly shutdown: Shutdown;
   readonly failpoints?: Failpoints;
+  /** Where the authority's keys are kept; `config.identityDir` unless given. */
+  readonly identityPlace?: Place;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -155,7 +158,9 @@ function cannotStore(error: unknown, stateDir: string): string {
   return `nothing can be stored in ${stateDir} (${why}): make room there; what is served goes on`;
 }
 
-type Context = Pick<CloudagentSettings, 'config' | 'log' | 'shutdown'> & { readonly now: () => number };
+type Context = Pick<CloudagentSettings, 'config' | 'log' | 'shutdown' | 'identityPlace'> & {
+  readonly now: () => number;
+};
 
 async function followSiteFiles(
   { config, log, shutdown, now }: Context,
@@ -174,12 +179,12 @@ async function followSiteFiles(
 }
 
 async function openSiteIdentity(
-  { config, log, now }: Context,
+  { config, log, now, identityPlace }: Context,
   { store, keeper, ports }: { store: Parameters<typeof openIdentity>[0]['store']; keeper: TruthKeeper; ports: Ports },
 ): Promise<SiteIdentity> {
   const { joinAddress, controlAddress, joinListen, listen, leafLifetimeMs } = config;
   return openIdentity({
-    directory: config.identityDir,
+    place: identityPlace ?? config.identityDir,
     site: config.siteName,
     store,
     log,

@@ -8,6 +8,8 @@ export interface Config {
   readonly siteName: string;
   readonly stateDir: string;
   readonly identityDir: string;
+  /** Secret of the Pod's namespace that holds the keys; `identityDir` is then where it is mounted. */
+  readonly identitySecret?: string;
   readonly listen: string;
   readonly joinListen: string;
   /** HOST:PORT that others use for the join port; undefined: the one it listens on. */
@@ -59,6 +61,7 @@ function describeCommand(): Command {
     .option('--site-name <name>', 'name of the site, for good: it is in every certificate')
     .option('--state-dir <dir>', 'where the store is kept; a local disk', '/var/lib/fairlead')
     .option('--identity-dir <dir>', "where the certificate authority's keys are kept", '/etc/fairlead/identity')
+    .option('--identity-secret <name>', 'Secret of the pod’s namespace to keep them in, mounted at --identity-dir')
     .option('--listen <host:port>', 'control port, mutual TLS', '0.0.0.0:7420')
     .option('--join-listen <host:port>', 'join port, where certificates are asked for', '0.0.0.0:7421')
     .option('--join-address <host:port>', 'how others reach the join port (default: as --join-listen)')

@@ -1,3 +1,4 @@
+import { podAccess, secretFiles } from '@fairlead/certs';
 import { Shutdown } from '@fairlead/control-loop';
 import { createLogger } from '@fairlead/telemetry';
 import { type Failpoints, SiteFilesRefused, startCloudagent } from './cloudagent.ts';
@@ -27,7 +28,9 @@ async function start(config: Config): Promise<void> {
   const start = { isOver: false };
   const failpoints = failpointsOf(process.env['FAIRLEAD_FAILPOINT'], () => start.isOver);
   try {
-    await startCloudagent({ config, log, shutdown, failpoints });
+    const { identitySecret: secret, identityDir } = config;
+    const identityPlace = secret === undefined ? identityDir : secretFiles(podAccess(process.env), secret, identityDir);
+    await startCloudagent({ config, log, shutdown, failpoints, identityPlace });
     start.isOver = true;
   } catch (error) {
     await shutdown.begin();

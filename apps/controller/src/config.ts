@@ -8,6 +8,8 @@ export interface Config {
   /** Name of the Kubernetes cluster, as in the site's Cluster resource. */
   readonly cluster: string;
   readonly pkiDir: string;
+  /** Secret of the Pod's namespace that holds the certificate instead of `pkiDir`. */
+  readonly pkiSecret?: string;
   /** File with a join token, for the first start. */
   readonly joinTokenFile?: string;
   /** HOST:PORT; undefined: as the certificate's enrolment says. */
@@ -60,6 +62,7 @@ function describeCommand(): Command {
     .description('Gives the LoadBalancer Services of one Kubernetes cluster their addresses.')
     .option('--cluster <name>', 'name of this cluster, as in the Cluster resource of the site')
     .option('--pki-dir <dir>', 'where the certificate and its key are kept', '/etc/fairlead/pki')
+    .option('--pki-secret <name>', 'Secret of the pod’s namespace to keep them in instead; replicas may share it')
     .option('--join-token-file <file>', 'join token to enrol with when there is no certificate yet')
     .option('--cloudagent <host:port>', 'control port of the cloudagent (default: as the join token said)')
     .option('--kubeconfig <file>', 'how to reach the API server (default: $KUBECONFIG, or the pod’s service account)')

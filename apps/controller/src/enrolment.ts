@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import type { EnrolledIdentity, Enrolment } from '@fairlead/certs';
-import { decodeJoinToken, readEnrolment } from '@fairlead/certs';
+import type { EnrolledIdentity, Enrolment, Place } from '@fairlead/certs';
+import { decodeJoinToken, filesAt, readEnrolment } from '@fairlead/certs';
 import type { Clock } from '@fairlead/control-loop';
 import { backOff, loopBackOff, pause } from '@fairlead/control-loop';
 import { enrol } from '@fairlead/rpc';
 import type { Logger } from '@fairlead/telemetry';
 
 export interface EnrolmentOptions {
-  readonly pkiDir: string;
+  /** Where the certificate is, or will be kept. */
+  readonly place: Place;
   readonly joinTokenFile: string | undefined;
   /** The certificate must name this cluster. */
   readonly cluster: string;
@@ -23,11 +24,11 @@ export interface EnrolmentOptions {
 export async function obtainEnrolment(
   options: EnrolmentOptions,
 ): Promise<{ readonly enrolment: Enrolment } | { readonly refused: string }> {
-  const { pkiDir, cluster } = options;
-  const held = await readEnrolment(pkiDir);
+  const { place, cluster } = options;
+  const held = await readEnrolment(place);
   const obtained = held === undefined ? await enrolWithToken(options) : { enrolment: held };
   if ('refused' in obtained) return obtained;
-  return whyNotOurs(`the certificate in ${pkiDir}`, obtained.enrolment.identity, cluster) ?? obtained;
+  return whyNotOurs(`the certificate in ${filesAt(place).where}`, obtained.enrolment.identity, cluster) ?? obtained;
 }
 
 function unreadable(error: Error): string {
@@ -51,9 +52,9 @@ function howToGetToken(cluster: string): string {
 async function enrolWithToken(
   options: EnrolmentOptions,
 ): Promise<{ readonly enrolment: Enrolment } | { readonly refused: string }> {
-  const { pkiDir, joinTokenFile, cluster, log, clock, signal } = options;
+  const { place, joinTokenFile, cluster, log, clock, signal } = options;
   if (joinTokenFile === undefined) {
-    return { refused: `there is no certificate in ${pkiDir}: ${howToGetToken(cluster)}` };
+    return { refused: `there is no certificate in ${filesAt(place).where}: ${howToGetToken(cluster)}` };
   }
   const token = await readFile(joinTokenFile, 'utf8').catch((error: Error) => ({ refused: unreadable(error) }));
   if (typeof token !== 'string') return token;
@@ -63,11 +64,26 @@ async function enrolWithToken(
   if (wrong !== undefined) return wrong;
   for (let failures = 1; ; failures++) {
     try {
-      return await enrol(token, pkiDir);
+      const enrolled = await enrol(token, place);
+      const enrolment = 'refused' in enrolled && filesAt(place).shared ? await ofAnother(options) : undefined;
+      return enrolment === undefined ? enrolled : { enrolment };
     } catch (err) {
       log.warn({ err, failures }, 'not enrolled yet; trying again');
     }
     await pause(clock, backOff(failures, loopBackOff, 0.5), signal);
     if (signal.aborted) return { refused: 'told to stop before it was enrolled' };
   }
+}
+
+const OTHERS_TRIES = 20;
+const OTHERS_MS = 500;
+
+/** What another replica got for the same token, which was quicker and is about to put it where both look. */
+async function ofAnother({ place, clock, signal }: EnrolmentOptions): Promise<Enrolment | undefined> {
+  for (let tries = 0; tries < OTHERS_TRIES && !signal.aborted; tries++) {
+    const held = await readEnrolment(place);
+    if (held !== undefined) return held;
+    await pause(clock, OTHERS_MS, signal);
+  }
+  return undefined;
 }

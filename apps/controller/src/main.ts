@@ -1,4 +1,4 @@
-import { channelCredentials } from '@fairlead/certs';
+import { channelCredentials, podAccess, secretFiles } from '@fairlead/certs';
 import { Shutdown, systemClock } from '@fairlead/control-loop';
 import { createRpcMetrics, keepRenewed, openChannel } from '@fairlead/rpc';
 import {
@@ -52,12 +52,13 @@ async function start(config: Config): Promise<void> {
   const telemetry = await startTelemetryServer({ listen: config.metricsListen, registry, health });
   shutdown.step('telemetry', () => telemetry.stop());
 
-  const { pkiDir, joinTokenFile, cluster } = config;
+  const { joinTokenFile, cluster } = config;
+  const place = config.pkiSecret === undefined ? config.pkiDir : secretFiles(podAccess(process.env), config.pkiSecret);
   const metrics = createRpcMetrics(registry);
-  const obtained = await obtainEnrolment({ pkiDir, joinTokenFile, cluster, log, clock: systemClock, signal });
+  const obtained = await obtainEnrolment({ place, joinTokenFile, cluster, log, clock: systemClock, signal });
   if ('refused' in obtained) return fail(obtained.refused, 1);
   const { enrolment } = obtained;
-  const live = keepRenewed({ pkiDirectory: pkiDir, enrolment, log, metrics });
+  const live = keepRenewed({ place, enrolment, log, metrics });
   shutdown.step('renewal', () => live.stop());
 
   registerCertificateMetrics(registry, { validity: () => live.validity(), now: Date.now });

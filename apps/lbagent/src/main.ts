@@ -84,7 +84,7 @@ async function serveMachine(config: RunConfig): Promise<void> {
   });
   if (!enrolment) return;
   const metrics = createRpcMetrics(registry);
-  const live = keepRenewed({ pkiDirectory: config.pkiDir, enrolment, log, metrics });
+  const live = keepRenewed({ place: config.pkiDir, enrolment, log, metrics });
   registerCertificateMetrics(registry, { validity: () => live.validity(), now: Date.now });
   shutdown.step('renewal', () => live.stop());
   health.report('identity', undefined);

@@ -1,31 +1,42 @@
 import { X509Certificate } from 'node:crypto';
 import { createAuthority, withFreshIssuing, type AuthorityState, type CertifiedKey } from './authority.ts';
-import { readWhole, writeWhole } from './atomic-directory.ts';
 import { keyPairOfPem, privateKeyToPem } from './keys.ts';
 import { certificatesOfPem, certificatesToPem } from './pem.ts';
+import { filesAt, type Place } from './whole-files.ts';
 
 const names = ['site.json', 'root.crt', 'root.key', 'issuing.crt', 'issuing.key'] as const;
 
 /**
- * The site's authority from its directory; made there at the first start, its issuing CA renewed at half life.
- * The directory is 0700, keys are 0600, written whole or not at all. Throws when the directory is of another site
+ * The site's authority from its place; made there at the first start, its issuing CA renewed at half life. When it is
+ * gone from there and `known` is the one that was there before, that one is put back.
+ * A directory is 0700, keys are 0600, written whole or not at all. Throws when what is there is of another site
  * or its parts do not belong together.
  */
-export async function openAuthority(directory: string, site: string, now: number): Promise<AuthorityState> {
-  const held = await readWhole(directory, names);
+export async function openAuthority(
+  place: Place,
+  site: string,
+  now: number,
+  known?: AuthorityState,
+): Promise<AuthorityState> {
+  const files = filesAt(place);
+  const held = await files.read(names);
   if (held === undefined) {
-    const made = await createAuthority(site, now);
-    await writeWhole(directory, filesOf(made));
+    // Half of an authority is one that was damaged: a new one would make the site a stranger to its machines.
+    if ((await files.version()) !== undefined) {
+      throw new Error(`${files.where} lacks one of ${names.join(', ')}: restore all of it from a backup`);
+    }
+    const made = known ?? (await createAuthority(site, now));
+    await files.write(filesOf(made));
     return made;
   }
-  const state = parse(held, directory);
+  const state = parse(held, files.where);
   if (state.site !== site) {
     throw new Error(
-      `${directory} holds the identity of site "${state.site}", not of "${site}": correct --site-name or --identity-dir`,
+      `${files.where} holds the identity of site "${state.site}", not of "${site}": correct --site-name, or where its identity is kept`,
     );
   }
   const fresh = await withFreshIssuing(state, now);
-  if (fresh !== state) await writeWhole(directory, filesOf(fresh));
+  if (fresh !== state) await files.write(filesOf(fresh));
   return fresh;
 }
 
@@ -39,22 +50,22 @@ function filesOf(state: AuthorityState): { name: string; content: string; secret
   ];
 }
 
-function parse(held: Record<(typeof names)[number], Buffer>, directory: string): AuthorityState {
+function parse(held: Record<(typeof names)[number], Buffer>, where: string): AuthorityState {
   const { site } = JSON.parse(held['site.json'].toString()) as { site: string };
-  const root = certifiedKey(held['root.crt'], held['root.key'], directory);
-  const issuing = certifiedKey(held['issuing.crt'], held['issuing.key'], directory);
+  const root = certifiedKey(held['root.crt'], held['root.key'], where);
+  const issuing = certifiedKey(held['issuing.crt'], held['issuing.key'], where);
   const [rootCertificate, issuingCertificate] = [root, issuing].map((one) => new X509Certificate(one.certificate));
   if (issuingCertificate?.verify(root.publicKey) !== true || rootCertificate?.verify(root.publicKey) !== true) {
-    throw new Error(`the certificates in ${directory} do not belong together: restore the directory from a backup`);
+    throw new Error(`the certificates in ${where} do not belong together: restore all of it from a backup`);
   }
   return { site, root, issuing };
 }
 
-function certifiedKey(certificatePem: Buffer, keyPem: Buffer, directory: string): CertifiedKey {
+function certifiedKey(certificatePem: Buffer, keyPem: Buffer, where: string): CertifiedKey {
   const keys = keyPairOfPem(keyPem);
   const certificate = certificatesOfPem(certificatePem.toString())[0];
   if (certificate === undefined || !new X509Certificate(certificate).checkPrivateKey(keys.privateKey)) {
-    throw new Error(`a key in ${directory} is not that of its certificate: restore the directory from a backup`);
+    throw new Error(`a key in ${where} is not that of its certificate: restore all of it from a backup`);
   }
   return { ...keys, certificate };
 }

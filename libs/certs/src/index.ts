@@ -12,4 +12,6 @@ export * from './pem.ts';
 export * from './pki-directory.ts';
 export * from './proof.ts';
 export * from './renewal.ts';
+export * from './secret-files.ts';
 export * from './try-material.ts';
+export { filesAt, type Place, type WholeFiles } from './whole-files.ts';

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { currentVersion, readWhole, writeWhole } from './atomic-directory.ts';
 import { formatIdentity, parseIdentity, type EnrolledIdentity } from './identity.ts';
 import { factsOfMaterial, type Material } from './material.ts';
 import { tryMaterial } from './try-material.ts';
+import { filesAt, type Place } from './whole-files.ts';
 
-/** What an enrolled machine, controller or operator keeps in its PKI directory. */
+/** What an enrolled machine, controller or operator keeps in its PKI directory, or in a Secret. */
 export interface Enrolment {
   readonly identity: EnrolledIdentity;
   readonly material: Material;
@@ -17,17 +17,18 @@ export interface Enrolment {
 const names = ['cloudagent.crt', 'cloudagent.key', 'ca.crt', 'identity.json'] as const;
 
 /**
- * The enrolment in a directory, or undefined when nobody has enrolled there. Its certificate may be past its end.
+ * The enrolment in a place, or undefined when nobody has enrolled there. Its certificate may be past its end.
  * Throws when the files do not belong together (key and certificate, chain and root, name).
  */
-export async function readEnrolment(directory: string): Promise<Enrolment | undefined> {
-  const files = await readWhole(directory, names);
-  if (files === undefined) return undefined;
+export async function readEnrolment(place: Place): Promise<Enrolment | undefined> {
+  const { where, ...files } = filesAt(place);
+  const held = await files.read(names);
+  if (held === undefined) return undefined;
   try {
-    return parse(files);
+    return parse(held);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`${directory} cannot be used: ${reason}; enrol again with a new join token`, { cause: error });
+    throw new Error(`${where} cannot be used: ${reason}; enrol again with a new join token`, { cause: error });
   }
 }
 
@@ -35,11 +36,11 @@ export async function readEnrolment(directory: string): Promise<Enrolment | unde
  * Keeps an enrolment, whole or not at all, once a trial handshake has shown that its material works. Throws before
  * anything was changed when it does not.
  */
-export async function writeEnrolment(directory: string, enrolment: Enrolment): Promise<void> {
+export async function writeEnrolment(place: Place, enrolment: Enrolment): Promise<void> {
   const { identity, material, join, control } = enrolment;
   await tryMaterial(material);
   const described = { site: identity.site, identity: formatIdentity(identity), join, control };
-  await writeWhole(directory, [
+  await filesAt(place).write([
     { name: 'cloudagent.crt', content: material.certificateChain, secret: false },
     { name: 'cloudagent.key', content: material.privateKey, secret: true },
     { name: 'ca.crt', content: material.roots, secret: false },
@@ -47,9 +48,9 @@ export async function writeEnrolment(directory: string, enrolment: Enrolment): P
   ]);
 }
 
-/** Changes whenever the enrolment in the directory is replaced; undefined when there is none. */
-export async function enrolmentVersion(directory: string): Promise<string | undefined> {
-  return await currentVersion(directory);
+/** Changes whenever the enrolment in the place is replaced; undefined when there is none. */
+export async function enrolmentVersion(place: Place): Promise<string | undefined> {
+  return await filesAt(place).version();
 }
 
 /** When the certificate in a PEM chain ends, milliseconds since 1970. For metrics. */

@@ -19,6 +19,7 @@ import {
   type KeyPair,
   type KeyType,
   type Material,
+  type Place,
 } from '@fairlead/certs';
 import { openChannel } from './channel.ts';
 import { createClient, type RpcClient } from './client.ts';
@@ -30,11 +31,11 @@ import type { RpcMetrics } from './metrics.ts';
 export type Enrolled = { readonly enrolment: Enrolment } | { readonly refused: string };
 
 /**
- * Turns a join token into a first certificate and keeps it in the PKI directory, replacing what was there. The key is
+ * Turns a join token into a first certificate and keeps it in that place, replacing what was there. The key is
  * made here and stays here; the server is verified by the root in the token. Throws when the other side cannot be
- * reached or the directory not written: the token is then still good in the first case, and used up in the second.
+ * reached or the place not written: the token is then still good in the first case, and used up in the second.
  */
-export async function enrol(tokenText: string, pkiDirectory: string, keyType: KeyType = 'P-256'): Promise<Enrolled> {
+export async function enrol(tokenText: string, place: Place, keyType: KeyType = 'P-256'): Promise<Enrolled> {
   const decoded = decodeJoinToken(tokenText);
   if ('refused' in decoded) return decoded;
   const { site, kind, name, join, control, rootCertificate } = decoded.token;
@@ -48,7 +49,7 @@ export async function enrol(tokenText: string, pkiDirectory: string, keyType: Ke
       return (await client.enrol({ token: tokenText.trim(), nonce, publicKey, signature })).issued;
     });
     const enrolment = { identity, material, join, control };
-    await writeEnrolment(pkiDirectory, enrolment);
+    await writeEnrolment(place, enrolment);
     return { enrolment };
   });
 }

@@ -1,5 +1,6 @@
 import {
   enrolmentVersion,
+  filesAt,
   factsOfMaterial,
   formatIdentity,
   materialSource,
@@ -11,6 +12,7 @@ import {
   type Enrolment,
   type MaterialFacts,
   type MaterialSource,
+  type Place,
   type RenewalHistory,
   type ReplaceableMaterial,
   type Validity,
@@ -32,7 +34,8 @@ export interface LiveEnrolment {
 }
 
 export interface RenewalSettings {
-  readonly pkiDirectory: string;
+  /** Where the enrolment is kept. */
+  readonly place: Place;
   /** As `readEnrolment` or `enrol` gave it. */
   readonly enrolment: Enrolment;
   readonly log: Logger;
@@ -50,7 +53,7 @@ const longestSleep = 30_000;
 
 /**
  * Renews the certificate between 60 % and 70 % of its life, again and again, with pauses after failures; also takes up
- * what somebody else (a new `join`) puts into the directory. Open connections are not touched. A certificate that could
+ * what somebody else (a new `join`, another replica) puts into the place. Open connections are not touched. A certificate that could
  * not be written to disk is used all the same.
  */
 export function keepRenewed(settings: RenewalSettings): LiveEnrolment {
@@ -69,7 +72,7 @@ export function keepRenewed(settings: RenewalSettings): LiveEnrolment {
 }
 
 /**
- * The enrolment of the directory, renewed first when it is due: for programs that run for a moment, such as a command
+ * The enrolment of a directory, renewed first when it is due: for programs that run for a moment, such as a command
  * line. Undefined when nobody has enrolled there. One that cannot be renewed now is given as it is, while it lasts.
  */
 export async function openEnrolment(
@@ -133,26 +136,38 @@ class Renewal {
   }
 
   async #takeUpNewFiles(): Promise<void> {
-    const version = await enrolmentVersion(this.#settings.pkiDirectory);
+    const { place } = this.#settings;
+    const version = await enrolmentVersion(place);
     if (version === this.#version) return;
+    if (version === undefined && filesAt(place).shared) return await this.#putBack();
     // Noted first: files that cannot be used are complained of once, and do not stand in the way of a renewal.
     this.#version = version;
-    const found = await readEnrolment(this.#settings.pkiDirectory);
+    const found = await readEnrolment(this.#settings.place);
     if (found === undefined || !sameIdentity(found.identity, this.#enrolment.identity)) return;
     // What is in use may be newer than what is on disk, when the disk could not be written.
     if (factsOfMaterial(found.material).notAfter <= this.facts.notAfter) return;
-    this.#use(found, 'certificate taken up from the directory');
+    this.#use(found, 'certificate taken up that somebody else put there');
     this.#history = noFailures;
+  }
+
+  /** A shared place may be emptied by whoever made it, such as an upgrade that replaces it. */
+  async #putBack(): Promise<void> {
+    await writeEnrolment(this.#settings.place, this.#enrolment);
+    this.#version = await enrolmentVersion(this.#settings.place);
+    this.#settings.log.warn(
+      { place: filesAt(this.#settings.place).where },
+      'the certificate was gone, and is put back',
+    );
   }
 
   async #renew(): Promise<void> {
     const next = await renew(this.#enrolment, this.#settings.metrics);
     if ('refused' in next) throw new Error(next.refused);
-    const written = await writeEnrolment(this.#settings.pkiDirectory, next.enrolment).then(
+    const written = await writeEnrolment(this.#settings.place, next.enrolment).then(
       () => undefined,
       (error: unknown) => ({ error }),
     );
-    this.#version = await enrolmentVersion(this.#settings.pkiDirectory);
+    this.#version = await enrolmentVersion(this.#settings.place);
     this.#use(next.enrolment, 'certificate renewed');
     if (written !== undefined) {
       throw new Error('the new certificate is in use, but could not be written to disk', { cause: written.error });

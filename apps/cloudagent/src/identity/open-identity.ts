@@ -1,11 +1,13 @@
 import {
   formatIdentity,
+  filesAt,
   openAuthority,
   type AuthorityState,
   type CloudagentIdentity,
   type EnrolledIdentity,
   type MaterialFacts,
   type MaterialSource,
+  type Place,
   type Validity,
 } from '@fairlead/certs';
 import { CertificatesService, IdentityService, serve, type Authorise, type ServedService } from '@fairlead/rpc';
@@ -23,7 +25,7 @@ import { identityRecords, type CertificateRecord, type OperatorRecord } from './
 /** What the identity of a site is opened with. */
 export interface SiteIdentitySettings {
   /** Where the authority's keys live; made there at the first start. */
-  readonly directory: string;
+  readonly place: Place;
   readonly site: string;
   readonly store: Store;
   readonly log: Logger;
@@ -61,15 +63,23 @@ export interface SiteIdentity {
 
 /**
  * Opens the site's identity: loads the authority or makes it, certifies the cloudagent itself, reads the roles of
- * operators. Throws when the directory is of another site or damaged.
+ * operators. Throws when what is there is of another site or damaged.
  */
 export async function openIdentity(settings: SiteIdentitySettings): Promise<SiteIdentity> {
-  const { directory, site, store, log, now = Date.now, random = Math.random } = settings;
+  const { place, site, store, log, now = Date.now, random = Math.random } = settings;
   const records = identityRecords(store);
-  let authority = await openAuthority(directory, site, now());
+  let authority = await openAuthority(place, site, now());
   let operators = await records.operators();
   const roleOf = (operator: string): Role | undefined => operators.get(operator)?.role;
-  const freshAuthority = async (): Promise<AuthorityState> => (authority = await openAuthority(directory, site, now()));
+  const freshAuthority = async (): Promise<AuthorityState> => {
+    try {
+      return (authority = await openAuthority(place, site, now(), authority));
+    } catch (err) {
+      if (!filesAt(place).shared) throw err;
+      log.warn({ err }, 'the authority could not be read again: going on with what was read before');
+      return authority;
+    }
+  };
   const lifetime = settings.lifetime === undefined ? {} : { lifetime: settings.lifetime };
   const own = await keepOwnCertificate({ site, freshAuthority, log, now, random, ...lifetime });
   const roots = (): Uint8Array[] => [authority.root.certificate];

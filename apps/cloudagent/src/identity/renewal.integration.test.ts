@@ -48,7 +48,7 @@ async function joined(site: TestSite, kind: 'lbagent' | 'controller' | 'operator
 
 async function live(site: TestSite, kind: 'lbagent' | 'controller', name: string): Promise<LiveEnrolment> {
   const enrolment = await joined(site, kind, name);
-  const running = keepRenewed({ pkiDirectory: join(site.directory, name), enrolment, log: site.log });
+  const running = keepRenewed({ place: join(site.directory, name), enrolment, log: site.log });
   site.onClose(async () => await running.stop());
   return running;
 }
@@ -176,7 +176,7 @@ describe('certificates that live for three seconds', () => {
     const enrolment = await joined(site, 'lbagent', 'lb-1');
     await sleep(2500);
     expect(factsOfMaterial(enrolment.material).notAfter).toBeLessThan(Date.now());
-    const woken = keepRenewed({ pkiDirectory: join(site.directory, 'lb-1'), enrolment, log: site.log });
+    const woken = keepRenewed({ place: join(site.directory, 'lb-1'), enrolment, log: site.log });
     site.onClose(async () => await woken.stop());
     await expect.poll(() => woken.validity().notAfter > Date.now(), { timeout: 5000 }).toBe(true);
   });
@@ -200,7 +200,7 @@ describe('a renewal that fails', () => {
     const enrolment = await joined(site, 'lbagent', 'lb-1');
     const elsewhere = { ...enrolment, join: '127.0.0.1:1' };
     const directory = join(site.directory, 'lb-1');
-    const running = keepRenewed({ pkiDirectory: directory, enrolment: elsewhere, log: site.log });
+    const running = keepRenewed({ place: directory, enrolment: elsewhere, log: site.log });
     site.onClose(async () => await running.stop());
     const failed = (): boolean => site.lines.some(({ msg }) => msg === 'certificate not renewed yet');
     await expect.poll(failed, { timeout: 15_000 }).toBe(true);

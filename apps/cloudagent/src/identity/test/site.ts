@@ -73,7 +73,7 @@ export async function openTestSite(
   const addresses = { join: '', control: '' };
   const clock = { later: 0 };
   const identity = await openIdentity({
-    directory: join(directory, 'identity'),
+    place: join(directory, 'identity'),
     site: 'lab',
     store,
     log,

@@ -24,6 +24,14 @@ const PROGRAMS = {
 export type App = keyof typeof APPS;
 export type Program = keyof typeof PROGRAMS;
 
+/** What Node is told before an app's bundle, wherever it runs: in the lab, in a unit, in an image. */
+export const NODE_FLAGS: Readonly<Record<App, readonly string[]>> = {
+  cloudagent: [],
+  lbagent: [],
+  controller: [],
+  fairlead: [],
+};
+
 /**
  * Bundles every app into `dist/NAME.mjs`, a single file that needs only Node 24, and returns the paths.
  * Costs nothing when no source changed since the last time; may run in several processes at once.

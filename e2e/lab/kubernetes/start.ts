@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Kubernetes, Lab } from '../lab.ts';
+import { NODE_FLAGS } from '../../../tools/build.ts';
 import { ADMIN_SOCKET, pkiDirectory } from '../site/apps.ts';
 import type { Assembly } from '../site/assemble.ts';
 import { ensureKubernetes } from './binaries.ts';
@@ -93,6 +94,7 @@ async function startController({ lab, assembly }: Parts, index: number, restart:
     name,
     argv: [
       process.execPath,
+      ...NODE_FLAGS.controller,
       apps.controller,
       `--cluster=${site.cluster.name}`,
       `--pki-dir=${pkiDirectory(host)}-${index + 1}`,

@@ -1,4 +1,4 @@
-import type { App, Program } from '../../../tools/build.ts';
+import { type App, NODE_FLAGS, type Program } from '../../../tools/build.ts';
 import type { Machines } from '../machines.ts';
 import { ADMIN_SOCKET, cloudagentArguments, lbagentArguments, pkiDirectory, PORTS, SITE_FILE } from './apps.ts';
 import type { NodeHost, Site, SiteHost } from './plan.ts';
@@ -51,7 +51,12 @@ export async function assembleFairlead(assembly: Assembly): Promise<void> {
   await machines.run({
     host: site.cloudagent.name,
     name: 'cloudagent',
-    argv: asUnit([process.execPath, apps.cloudagent, ...cloudagentArguments(site.name, site.cloudagent)]),
+    argv: asUnit([
+      process.execPath,
+      ...NODE_FLAGS.cloudagent,
+      apps.cloudagent,
+      ...cloudagentArguments(site.name, site.cloudagent),
+    ]),
     ready: { kind: 'http', url: `http://${site.cloudagent.address}:${PORTS.metrics}/readyz` },
     boot: true,
   });
@@ -67,7 +72,7 @@ function asUnit(argv: readonly string[]): string[] {
 async function joinMachine({ machines, site, apps }: Assembly, machine: SiteHost): Promise<void> {
   const admin = [process.execPath, apps.fairlead, '--socket', ADMIN_SOCKET];
   const token = await machines.must(site.cloudagent.name, [...admin, 'tokens', 'create', 'lbagent', machine.name]);
-  const lbagent = [process.execPath, apps.lbagent];
+  const lbagent = [process.execPath, ...NODE_FLAGS.lbagent, apps.lbagent];
   const join = [...lbagent, 'join', '--pki-dir', pkiDirectory(machine.name)];
   await machines.must(machine.name, join, { stdin: token });
   await machines.run({

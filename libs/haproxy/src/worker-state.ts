@@ -51,61 +51,70 @@ const FORCED_MAINTENANCE = 0x01;
 
 /** Reads the reply to `show servers state`. Throws on any other shape: no decision is made on half an answer. */
 export function parseServersState(reply: string): ReadonlyMap<string, ObservedBackend> {
-  const [version, header, ...rows] = reply.split('\n');
+  const lines = reply.split('\n');
+  const [version, header] = lines;
   if (version !== SERVER_STATE_VERSION || header?.startsWith('# be_id be_name srv_id srv_name srv_addr ') !== true) {
     throw new Error(`show servers state: unexpected beginning ${JSON.stringify(reply.slice(0, 100))}`);
   }
-  const columns = header.slice(2).split(' ');
-  const at = Object.fromEntries(COLUMNS.map((name) => [name, columns.indexOf(name)])) as Record<Column, number>;
-  const missing = COLUMNS.filter((name) => at[name] < 0);
-  if (missing.length > 0) throw new Error(`show servers state: no column ${missing.join(', ')}`);
+  const row = rowPattern(header.slice(2).split(' '));
   const backends = new Map<string, { id?: number; servers: Map<string, ObservedServer> }>();
-  for (const row of rows) {
-    if (row === '') continue;
-    const fields = row.split(' ');
-    if (fields.length !== columns.length) throw new Error(`show servers state: cannot read ${JSON.stringify(row)}`);
-    const backendName = fields[at.be_name]!;
-    let backend = backends.get(backendName);
+  const addresses = new Map<string, Address | undefined>();
+  for (const line of lines.slice(2)) {
+    if (line === '') continue;
+    const fields = row.exec(line)?.groups as Record<Column, string> | undefined;
+    if (!fields) throw new Error(`show servers state: cannot read ${JSON.stringify(line)}`);
+    let backend = backends.get(fields.be_name);
     if (!backend) {
-      backend = {
-        ...(fields[at.bk_f_forced_id] === '1' ? { id: integer(fields[at.be_id]!, row) } : {}),
-        servers: new Map(),
-      };
-      backends.set(backendName, backend);
+      backend = { ...(fields.bk_f_forced_id === '1' ? { id: Number(fields.be_id) } : {}), servers: new Map() };
+      backends.set(fields.be_name, backend);
     }
-    const server = readServer(fields, at, row);
-    backend.servers.set(server.name, server);
+    const { srv_addr } = fields;
+    if (!addresses.has(srv_addr)) addresses.set(srv_addr, addressOf(srv_addr));
+    backend.servers.set(fields.srv_name, readServer(fields, addresses.get(srv_addr)));
   }
   return backends;
 }
 
-const COLUMNS = [
-  'be_id',
-  'be_name',
-  'srv_id',
-  'srv_name',
-  'srv_addr',
-  'srv_op_state',
-  'srv_admin_state',
-  'srv_time_since_last_change',
-  'srv_check_state',
-  'bk_f_forced_id',
-  'srv_port',
-] as const;
-type Column = (typeof COLUMNS)[number];
+/** The columns that matter, and how their fields read. */
+const COLUMNS = {
+  be_id: '\\d+',
+  be_name: '[^ ]+',
+  srv_id: '\\d+',
+  srv_name: '[^ ]+',
+  srv_addr: '[^ ]+',
+  srv_op_state: '\\d+',
+  srv_admin_state: '\\d+',
+  srv_time_since_last_change: '\\d+',
+  srv_check_state: '\\d+',
+  bk_f_forced_id: '\\d+',
+  srv_port: '\\d+',
+} as const;
+type Column = keyof typeof COLUMNS;
 
-function readServer(fields: readonly string[], at: Record<Column, number>, row: string): ObservedServer {
-  const address = parseAddress(fields[at.srv_addr]!);
+/** A machine has tens of thousands of rows, looked at every few seconds: one pattern reads a row and proves its shape. */
+function rowPattern(columns: readonly string[]): RegExp {
+  const missing = Object.keys(COLUMNS).filter((name) => !columns.includes(name));
+  if (missing.length > 0) throw new Error(`show servers state: no column ${missing.join(', ')}`);
+  const fields = columns.map((name) => (name in COLUMNS ? `(?<${name}>${COLUMNS[name as Column]})` : '[^ ]*'));
+  return new RegExp(`^${fields.join(' ')}$`);
+}
+
+function addressOf(text: string): Address | undefined {
+  const parsed = parseAddress(text);
+  return parsed.ok ? parsed.value : undefined;
+}
+
+function readServer(fields: Record<Column, string>, address: Address | undefined): ObservedServer {
   return {
-    name: fields[at.srv_name]!,
-    id: integer(fields[at.srv_id]!, row),
-    address: address.ok ? address.value : undefined,
-    port: integer(fields[at.srv_port]!, row),
-    maintenance: (integer(fields[at.srv_admin_state]!, row) & FORCED_MAINTENANCE) !== 0,
+    name: fields.srv_name,
+    id: Number(fields.srv_id),
+    address,
+    port: Number(fields.srv_port),
+    maintenance: (Number(fields.srv_admin_state) & FORCED_MAINTENANCE) !== 0,
     // 0 stopped, 1 starting, 2 running, 3 stopping.
-    up: integer(fields[at.srv_op_state]!, row) > 0,
-    checked: (integer(fields[at.srv_check_state]!, row) & CHECK_ENABLED) !== 0,
-    secondsInState: integer(fields[at.srv_time_since_last_change]!, row),
+    up: Number(fields.srv_op_state) > 0,
+    checked: (Number(fields.srv_check_state) & CHECK_ENABLED) !== 0,
+    secondsInState: Number(fields.srv_time_since_last_change),
   };
 }
 

@@ -16,9 +16,8 @@ export type Parsed<T> = { ok: true; value: T } | { ok: false; error: string };
  */
 export function parseAddress(text: string): Parsed<Address> {
   if (text.length > 45 || !/^[0-9A-Fa-f:.]+$/.test(text)) return notAnAddress(text);
-  if (Address4.isValid(text) && /^\d+\.\d+\.\d+\.\d+$/.test(text)) {
-    return { ok: true, value: new Address4(text).correctForm() as Address };
-  }
+  // Text of this form is canonical already. Thousands are read at a time: a parser would cost ten times as much.
+  if (CANONICAL_IPV4.test(text)) return { ok: true, value: text as Address };
   if (Address6.isValid(text)) {
     const parsed = new Address6(text);
     if (parsed.bigInt() >> 32n === 0xffffn) {
@@ -28,6 +27,8 @@ export function parseAddress(text: string): Parsed<Address> {
   }
   return notAnAddress(text);
 }
+
+const CANONICAL_IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
 function notAnAddress(text: string): Parsed<Address> {
   return { ok: false, error: `${JSON.stringify(text.slice(0, 64))} is not an IP address` };

@@ -22,5 +22,19 @@ export function callerOfCertificate(certificate: PeerCertificate | undefined, no
   if (certificate === undefined) return 'show a certificate of this site';
   const expires = Date.parse(certificate.valid_to);
   if (!(expires > now)) return `the certificate expired at ${certificate.valid_to}: renew it`;
-  return identityOfCertificate(certificate.raw) ?? 'the certificate names nobody of this site';
+  return knownIdentity(certificate.raw) ?? 'the certificate names nobody of this site';
+}
+
+/** More callers than a server has at one time. */
+const MOST_KNOWN = 256;
+const known = new Map<string, Identity | undefined>();
+
+/** A caller shows the same certificate with every call, and reading it costs more than most calls do. */
+function knownIdentity(der: Buffer): Identity | undefined {
+  const key = der.toString('latin1');
+  if (known.has(key)) return known.get(key);
+  const identity = identityOfCertificate(der);
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(key, identity);
+  return identity;
 }

@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { removeGroups } from './booted/cgroups.ts';
 
 const OWNER = 'owner.json';
 
@@ -26,7 +27,7 @@ export function livingLabs(): string[] {
   const directory = labsDirectory();
   return readdirSync(directory).filter((name) => {
     if (isLive(join(directory, name))) return true;
-    rmSync(join(directory, name), { recursive: true, force: true });
+    if (removeGroups(name)) rmSync(join(directory, name), { recursive: true, force: true });
     return false;
   });
 }

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { removeGroups } from './booted/cgroups.ts';
+import { sleep } from './command.ts';
 import type { GatewayOptions, GatewayState } from './gateway-options.ts';
 import { insideNamespaces } from './namespaces.ts';
 import { claim } from './directories.ts';
@@ -24,7 +26,8 @@ async function main(): Promise<void> {
   ];
   const [program, ...rest] = insideNamespaces([...supervisor, directory, options.wireAddress]);
   const child = spawn(program!, rest, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, PATH: options.path } });
-  const finish = (code: number) => {
+  const finish = async (code: number) => {
+    for (let tries = 0; tries < 200 && !removeGroups(basename(directory)); tries++) await sleep(10);
     rmSync(directory, { recursive: true, force: true });
     process.exit(code);
   };
@@ -41,7 +44,7 @@ async function main(): Promise<void> {
   child.on('close', (code, signal) => {
     if (!ready)
       tell({ error: whyNot(said.join('').trim() || `the namespaces ended with ${signal ?? `code ${code}`}`) });
-    finish(ready ? 0 : 1);
+    void finish(ready ? 0 : 1);
   });
   child.stdin.on('error', () => undefined);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);

@@ -41,7 +41,7 @@ export function handlersOn(hosts: Hosts, processes: Processes): Handlers {
   };
 }
 
-type HostMethod = 'addHost' | 'removeHost' | 'halt' | 'boot' | 'cut' | 'heal';
+type HostMethod = 'addHost' | 'removeHost' | 'shutDown' | 'halt' | 'boot' | 'cut' | 'heal';
 
 function hostHandlers(hosts: Hosts, processes: Processes): Pick<Handlers, HostMethod> {
   const done = async (work: Promise<void>): Promise<null> => {
@@ -55,6 +55,7 @@ function hostHandlers(hosts: Hosts, processes: Processes): Pick<Handlers, HostMe
   return {
     addHost: (spec) => done(hosts.add(spec)),
     halt: ({ host }) => done(halt(host)),
+    shutDown: ({ host }) => done(hosts.shutDown(host)),
     boot: ({ host }) => done(hosts.boot(host).then(() => processes.hostBooted(host))),
     removeHost: async ({ host }) => {
       await halt(host);
@@ -77,12 +78,12 @@ function onDisk(host: string, path: string): string {
 function statusOf(hosts: Hosts, processes: Processes): HostStatus[] {
   const state = { name: WIRE, address: '', up: true, cut: false, pid: process.pid };
   const wire = { ...state, processes: processes.status(WIRE), others: [] };
-  const others = hosts.all.map(({ spec, pid, cut }) => ({
+  const others = hosts.all.map(({ spec, pid, guest, cut }) => ({
     name: spec.name,
     address: spec.address,
     up: pid !== undefined,
     cut,
-    ...(pid === undefined ? {} : { pid }),
+    ...(pid === undefined ? {} : { pid: guest?.leader ?? pid }),
     processes: processes.status(spec.name),
     others: processes.others(spec.name),
   }));

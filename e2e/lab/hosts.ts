@@ -1,8 +1,10 @@
 import { mkdirSync, rmSync } from 'node:fs';
+import { killGroup, makeHostGroup } from './booted/cgroups.ts';
+import { bootGuest, type Guest, intoGuest, makeDisk, removeDisk, shutDownGuest } from './booted/guest.ts';
 import { must, run, sleep } from './command.ts';
-import { connectHost, linkOf } from './links.ts';
-import { into, processesBeside, signalIfThere, startKeeper } from './network-namespaces.ts';
-import { diskOf, type HostSpec } from './protocol.ts';
+import { connectHost, linkOf, plugIn } from './links.ts';
+import { into, processesBeside, signalIfThere, startKeeper, startNetworkKeeper } from './network-namespaces.ts';
+import { diskOf, type BootSpec, type HostSpec } from './protocol.ts';
 
 /** The namespace that holds the bridge; the supervisor lives there. */
 export const WIRE = 'wire';
@@ -11,12 +13,20 @@ export interface Host {
   readonly spec: HostSpec;
   /** Its keeper, which holds the namespaces; undefined while the host is down. */
   pid: number | undefined;
+  /** The system that runs there, for a host that boots one. */
+  guest: Guest | undefined;
   cut: boolean;
 }
 
 /** The machines of a lab and their links. */
 export class Hosts {
   readonly #hosts = new Map<string, Host>();
+  readonly #lab: string;
+
+  /** `lab` is its name, which no other living lab has. */
+  constructor(lab: string) {
+    this.#lab = lab;
+  }
 
   get all(): readonly Readonly<Host>[] {
     return [...this.#hosts.values()];
@@ -27,10 +37,13 @@ export class Hosts {
       throw new Error(`${JSON.stringify(spec.name)} is no name for a host: small letters, digits and "-", 63 at most`);
     }
     if (this.#hosts.has(spec.name)) throw new Error(`there is a host ${spec.name} already`);
-    for (const directory of ['etc', 'var/log', 'var/lib']) {
-      mkdirSync(`${diskOf(spec.name)}/${directory}`, { recursive: true });
+    if (spec.boots) await makeDisk(spec, spec.boots);
+    else {
+      for (const directory of ['etc', 'var/log', 'var/lib']) {
+        mkdirSync(`${diskOf(spec.name)}/${directory}`, { recursive: true });
+      }
     }
-    this.#hosts.set(spec.name, { spec, pid: undefined, cut: false });
+    this.#hosts.set(spec.name, { spec, pid: undefined, guest: undefined, cut: false });
     try {
       await this.boot(spec.name);
     } catch (error) {
@@ -41,28 +54,55 @@ export class Hosts {
 
   /** With its disk. */
   async remove(name: string): Promise<void> {
+    const { boots } = this.get(name).spec;
     await this.halt(name);
     this.#hosts.delete(name);
-    await must(['rm', '-rf', diskOf(name)]);
+    await (boots ? removeDisk(name) : must(['rm', '-rf', diskOf(name)]));
   }
 
   async boot(name: string): Promise<void> {
     const host = this.get(name);
     if (host.pid !== undefined) throw new Error(`${name} is up already`);
-    const { behind } = host.spec;
+    host.pid = await (host.spec.boots ? this.#bootSystem(host, host.spec.boots) : this.#bootNamespaces(host));
+    host.cut = false;
+  }
+
+  async #bootNamespaces({ spec }: Host): Promise<number> {
+    const { name, behind } = spec;
     const behindPid = behind === undefined ? undefined : this.#upPid(behind);
     // As on a machine, /run starts empty.
     rmSync(`${diskOf(name)}/run`, { recursive: true, force: true });
     mkdirSync(`${diskOf(name)}/run/lab/${name}`, { recursive: true });
-    const pid = await startKeeper(name);
+    const keeper = await startKeeper(name);
     try {
-      await connectHost(host.spec, pid, behindPid);
+      await connectHost(spec, keeper, behindPid);
     } catch (error) {
-      process.kill(pid, 'SIGKILL');
+      process.kill(keeper, 'SIGKILL');
       throw error;
     }
-    host.pid = pid;
-    host.cut = false;
+    return keeper;
+  }
+
+  async #bootSystem(host: Host, boots: BootSpec): Promise<number> {
+    const { spec } = host;
+    const group = await makeHostGroup(this.#lab, spec.name);
+    const keeper = await startNetworkKeeper(spec.name);
+    try {
+      await plugIn(spec, keeper);
+      host.guest = await bootGuest({ spec, boots, keeper, group });
+    } catch (error) {
+      process.kill(keeper, 'SIGKILL');
+      throw error;
+    }
+    return keeper;
+  }
+
+  /** As its operator would: everything is told to end, and then the power is off. For hosts that boot a system. */
+  async shutDown(name: string): Promise<void> {
+    const { guest } = this.get(name);
+    if (!guest) throw new Error(`${name} has no system of its own that could shut down: halt it`);
+    await shutDownGuest(guest);
+    await this.halt(name);
   }
 
   /** All processes and kernel state gone; the disk stays. */
@@ -73,6 +113,8 @@ export class Hosts {
     // The link first: a machine that loses power says no goodbye.
     await run(this.#farEnd(host, ['ip', 'link', 'delete', linkOf(name)]));
     host.pid = undefined;
+    if (host.guest) await killGroup(host.guest.group);
+    host.guest = undefined;
     // The keeper last: it is how the others are found.
     for (;;) {
       const left = processesBeside(pid).filter((each) => each !== pid);
@@ -93,7 +135,10 @@ export class Hosts {
 
   /** What to run so that `argv` runs on the host. */
   enter(name: string, argv: readonly string[]): readonly string[] {
-    return name === WIRE ? argv : [...into(this.#upPid(name)), ...argv];
+    if (name === WIRE) return argv;
+    const pid = this.#upPid(name);
+    const { guest } = this.get(name);
+    return guest ? intoGuest(guest.leader, argv) : [...into(pid), ...argv];
   }
 
   /** Every process of the host. */

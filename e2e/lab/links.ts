@@ -45,6 +45,16 @@ export async function connectHost(spec: HostSpec, keeper: number, behind: number
   await batch(into(keeper), ['link set eth0 up', ...own, ...routes]);
 }
 
+/** Gives a host that boots a system its `eth0`, with the other end on the bridge: the rest is the system's own work. */
+export async function plugIn({ name, address }: HostSpec, keeper: number): Promise<void> {
+  const link = linkOf(name);
+  const near = `type veth peer name eth0 address ${cardOf(address)} netns ${keeper}`;
+  await batch(
+    [],
+    [`link add ${link} address ${cardOf(address, PLUG)} ${near}`, `link set ${link} master ${BRIDGE} up`],
+  );
+}
+
 /** The far end of a host's link, where its cable is plugged in. */
 export function linkOf(host: string): string {
   // Interface names have 15 characters. A long name keeps its end, where names differ, and a number against collisions.

@@ -37,6 +37,8 @@ export interface Machines {
   halt(host: string): Promise<void>;
   boot(host: string): Promise<void>;
   reboot(host: string): Promise<void>;
+  /** For a host that boots a system: as its operator would, every unit told to end. Then it is as after `halt`. */
+  shutDown(host: string): Promise<void>;
   /** Takes the carrier off the host's link. */
   cut(host: string): Promise<void>;
   heal(host: string): Promise<void>;
@@ -122,6 +124,7 @@ async function connectMachines(name: string, directory: string, ports: Machines[
     removeHost: async (host) => void (await connection.call('removeHost', { host })),
     halt,
     boot,
+    shutDown: async (host) => void (await connection.call('shutDown', { host })),
     reboot: async (host) => {
       await halt(host);
       await boot(host);

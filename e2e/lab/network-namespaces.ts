@@ -9,10 +9,17 @@ mount --rbind "/run/lab/$1/run" /run &&
 echo up && exec sleep infinity`;
 
 /** Starts the process that holds a host's namespaces; returns its pid once they are ready. */
-export async function startKeeper(host: string): Promise<number> {
-  const keeper = spawn('unshare', ['--net', '--mount', '--uts', 'sh', '-c', KEEPER, 'keeper', host], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+export function startKeeper(host: string): Promise<number> {
+  return spawnKeeper(host, ['unshare', '--net', '--mount', '--uts', 'sh', '-c', KEEPER, 'keeper', host]);
+}
+
+/** The same for a host that boots a system, which makes all but the network itself. */
+export function startNetworkKeeper(host: string): Promise<number> {
+  return spawnKeeper(host, ['unshare', '--net', 'sh', '-c', 'echo up && exec sleep infinity']);
+}
+
+async function spawnKeeper(host: string, [program, ...rest]: readonly string[]): Promise<number> {
+  const keeper = spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   const said: string[] = [];
   keeper.stderr.on('data', (data: Buffer) => said.push(data.toString()));
   const up = await new Promise<boolean>((resolve) => {

@@ -11,6 +11,15 @@ export interface HostSpec {
   readonly routes?: readonly string[];
   /** For example {"net.ipv4.ip_forward": "1"}. */
   readonly sysctls?: Readonly<Record<string, string>>;
+  /** Boots a system of its own, which sets up `address` itself; without routes and sysctls. Needs root. */
+  readonly boots?: BootSpec;
+}
+
+export interface BootSpec {
+  /** Directory with the system; the machine's disk starts as a copy of it. */
+  readonly image: string;
+  /** Path of systemd-nspawn. */
+  readonly nspawn: string;
 }
 
 /** Asked again every 20 ms until it says yes. `http` and `tcp` are asked from the wire, `command` on the host itself. */
@@ -74,6 +83,8 @@ export interface Methods {
   addHost: { params: HostSpec; result: null };
   /** Kills all of the host's processes and takes its namespace away; the disk stays. */
   halt: { params: { host: string }; result: null };
+  /** Lets a host that boots a system end it in order, and leaves it like halt. */
+  shutDown: { params: { host: string }; result: null };
   /** The reverse of halt; starts the processes marked `boot`. */
   boot: { params: { host: string }; result: null };
   removeHost: { params: { host: string }; result: null };

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { connect, createServer, type ServerOpts, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { serveControl } from './control-session.ts';
 import { handlersOn } from './handlers.ts';
 import { Hosts, WIRE } from './hosts.ts';
@@ -20,7 +20,7 @@ async function main([directory = '', wireAddress = '']: readonly string[]): Prom
     process.exit(1);
   }
   await makeBridge(wireAddress);
-  const hosts = new Hosts();
+  const hosts = new Hosts(basename(directory));
   const handlers = handlersOn(hosts, new Processes(hosts));
   await listen(join(directory, 'forward.sock'), { allowHalfOpen: true }, forward);
   await listen(join(directory, 'control.sock'), {}, (socket) => serveControl(socket, handlers, hosts));

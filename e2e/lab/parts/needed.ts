@@ -29,6 +29,12 @@ export const MONITORING: readonly NeededProgram[] = [
   { program: 'promtool', package: 'prometheus' },
 ];
 
+/** What makes machines that boot. */
+export const BOOTING: readonly NeededProgram[] = [
+  { program: 'mmdebstrap', package: 'mmdebstrap' },
+  { program: 'systemd-nspawn', package: 'systemd-container', versionArgv: ['--version'] },
+];
+
 /** Major and minor of the first version number in what a program prints. */
 export function parseVersion(text: string): readonly [number, number] | undefined {
   const match = /(\d+)\.(\d+)/.exec(text);

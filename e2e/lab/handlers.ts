@@ -18,7 +18,7 @@ export function handlersOn(hosts: Hosts, processes: Processes): Handlers {
   return {
     ...hostHandlers(hosts, processes),
     run: (spec) => processes.run(spec),
-    start: ({ host, name }) => processes.start(host, name),
+    start: ({ host, name, env }) => processes.start(host, name, env),
     kill: async ({ host, name, signal }) => ({ pids: await processes.kill(host, name, signal) }),
     exec: ({ host, argv, stdin, timeout }) =>
       run(hosts.enter(host, argv), {

@@ -86,6 +86,27 @@ describe('a lab of a client and two machines with an echo program', () => {
     expect(await lab.must('client', ['curl', '-s', 'http://10.9.2.2:8080/'])).toContain('node-2 saw');
   });
 
+  test('a process is started with more in its environment for one life, not for the next', async () => {
+    await lab.run({ host: 'node-1', name: 'teller', argv: ['sh', '-c', 'echo "told: $WORD"; exec sleep 1000'] });
+    const tells = (text: string) =>
+      expect
+        .poll(async () =>
+          (await lab.logs('node-1'))
+            .find(({ name }) => name === 'teller')
+            ?.text.trim()
+            .split('\n'),
+        )
+        .toEqual(text.split('\n'));
+    await tells('told:');
+    await lab.kill('node-1', 'teller');
+    await lab.start('node-1', 'teller', { WORD: 'once' });
+    await tells('told: \ntold: once');
+    await lab.kill('node-1', 'teller');
+    await lab.start('node-1', 'teller');
+    await tells('told: \ntold: once\ntold:');
+    await lab.kill('node-1', 'teller');
+  });
+
   test('a program nobody named is killed by its own name, on that host alone', async () => {
     const mine = lab.spawn('node-1', ['sleep', '1000']);
     const other = lab.spawn('node-2', ['sleep', '1000']);

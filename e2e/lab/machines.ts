@@ -43,8 +43,8 @@ export interface Machines {
   cut(host: string): Promise<void>;
   heal(host: string): Promise<void>;
   run(spec: ProcessSpec): Promise<number>;
-  /** Starts a process that was defined by `run`; returns when it is ready. */
-  start(host: string, name: string): Promise<number>;
+  /** Starts a process that was defined by `run`; returns when it is ready. `env` is added to its own for this life. */
+  start(host: string, name: string, env?: Readonly<Record<string, string>>): Promise<number>;
   /** A process by its name, else every program of that name on the host. Returns the lab's pids that were hit. */
   kill(host: string, name: string, signal?: string): Promise<number[]>;
   exec(host: string, argv: readonly string[], options?: { stdin?: string; timeout?: number }): Promise<CommandResult>;
@@ -132,7 +132,7 @@ async function connectMachines(name: string, directory: string, ports: Machines[
     cut: async (host) => void (await connection.call('cut', { host })),
     heal: async (host) => void (await connection.call('heal', { host })),
     run: async (spec) => (await connection.call('run', spec)).pid,
-    start: async (host, process) => (await connection.call('start', { host, name: process })).pid,
+    start: async (host, process, env = {}) => (await connection.call('start', { host, name: process, env })).pid,
     kill: async (host, process, signal = 'KILL') =>
       (await connection.call('kill', { host, name: process, signal })).pids,
     exec,

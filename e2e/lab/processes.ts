@@ -36,11 +36,12 @@ export class Processes {
     return this.start(spec.host, spec.name);
   }
 
-  async start(host: string, name: string): Promise<{ pid: number }> {
+  /** `env` is for this life alone: whatever starts it again knows nothing of it. */
+  async start(host: string, name: string, env: ProcessSpec['env'] = {}): Promise<{ pid: number }> {
     const entry = this.#get(host, name);
     clearTimeout(entry.restartTimer);
     if (entry.child?.pid !== undefined) return { pid: entry.child.pid };
-    const child = this.#spawn(entry);
+    const child = this.#spawn(entry, env);
     if (entry.spec.ready) await this.#untilReady(entry, entry.spec.ready);
     return { pid: child.pid ?? 0 };
   }
@@ -113,14 +114,14 @@ export class Processes {
     return [...ours, ...this.others(host)].join(', ') || 'nothing';
   }
 
-  #spawn(entry: Entry): ChildProcess {
+  #spawn(entry: Entry, env: ProcessSpec['env'] = {}): ChildProcess {
     const { spec } = entry;
     const [program, ...rest] = this.#hosts.enter(spec.host, spec.argv);
     if (program === undefined) throw new Error(`${spec.name} has an empty command line`);
     const log = openSync(logFileOf(spec.host, spec.name), 'a');
     const child = spawn(program, rest, {
       stdio: ['ignore', log, log],
-      env: { ...process.env, ...spec.env },
+      env: { ...process.env, ...spec.env, ...env },
       detached: true,
     });
     closeSync(log);

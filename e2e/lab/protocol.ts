@@ -92,7 +92,11 @@ export interface Methods {
   heal: { params: { host: string }; result: null };
   /** Defines a process and starts it; answers when it is ready. */
   run: { params: ProcessSpec; result: { pid: number } };
-  start: { params: { host: string; name: string }; result: { pid: number } };
+  /** `env` is added to its environment, for this one life. */
+  start: {
+    params: { host: string; name: string; env?: Readonly<Record<string, string>> };
+    result: { pid: number };
+  };
   /** Signals a process by its name, else every process of the host whose program is called so. Answers the pids hit. */
   kill: { params: { host: string; name: string; signal: string }; result: { pids: number[] } };
   exec: {

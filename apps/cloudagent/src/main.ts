@@ -1,5 +1,5 @@
 import { podAccess, secretFiles } from '@fairlead/certs';
-import { Shutdown } from '@fairlead/control-loop';
+import { failpoint, Shutdown } from '@fairlead/control-loop';
 import { createLogger } from '@fairlead/telemetry';
 import { type Failpoints, SiteFilesRefused, startCloudagent } from './cloudagent.ts';
 import { type Config, parseConfig } from './config.ts';
@@ -26,8 +26,8 @@ async function start(config: Config): Promise<void> {
   });
   shutdown.onSignals(process);
   const start = { isOver: false };
-  const failpoints = failpointsOf(process.env['FAIRLEAD_FAILPOINT'], () => start.isOver);
   try {
+    const failpoints = failpointsOf(process.env['FAIRLEAD_FAILPOINT'], () => start.isOver);
     const { identitySecret: secret, identityDir } = config;
     const identityPlace = secret === undefined ? identityDir : secretFiles(podAccess(process.env), secret, identityDir);
     await startCloudagent({ config, log, shutdown, failpoints, identityPlace });
@@ -45,17 +45,13 @@ async function start(config: Config): Promise<void> {
   }
 }
 
-/** For tests: once it has started, the process ends there as if the power went. */
-function failpointsOf(name: string | undefined, hasStarted: () => boolean): Failpoints {
-  const die = () => void (hasStarted() && process.kill(process.pid, 'SIGKILL'));
-  switch (name) {
-    case 'after-commit':
-      return { afterCommit: die };
-    case 'before-answer':
-      return { beforeAnswer: die };
-    case 'before-push':
-      return { beforePush: die };
-    default:
-      return {};
-  }
+/** For tests: where the process ends as if the power went, once it has started. */
+function failpointsOf(text: string | undefined, hasStarted: () => boolean): Failpoints {
+  const die = () => void process.kill(process.pid, 'SIGKILL');
+  const reach = failpoint(text, ['after-commit', 'before-answer', 'before-push'], die);
+  return {
+    afterCommit: () => hasStarted() && reach('after-commit'),
+    beforeAnswer: () => hasStarted() && reach('before-answer'),
+    beforePush: () => hasStarted() && reach('before-push'),
+  };
 }

@@ -4,7 +4,7 @@ import { publish } from './decisions/publish.ts';
 import { isEqual } from './equal.ts';
 import { vrrpInstanceOf } from './plan.ts';
 import type { Fleet } from './push.ts';
-import { type LoadBalancerStatus, statusOf, type StatusContext } from './status.ts';
+import { isReachable, type LoadBalancerStatus, statusOf, type StatusContext } from './status.ts';
 import type { Committed, TruthKeeper } from './truth-keeper.ts';
 import type { HeldLoadBalancer } from './truth.ts';
 
@@ -16,7 +16,7 @@ export interface StatusChange {
 }
 
 export interface StatusBoardSettings {
-  readonly keeper: TruthKeeper;
+  readonly keeper: Pick<TruthKeeper, 'truth' | 'change' | 'subscribe'>;
   readonly fleet: Pick<Fleet, 'viewsOf' | 'subscribe'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -66,7 +66,7 @@ export class StatusBoard {
     return this.#statuses.values();
   }
 
-  /** Calls `listener` for each change of what is told: not when only the list of machines is different. */
+  /** Calls `listener` for each change of what is told: of the machines, only whether any has it. */
   subscribe(listener: (change: StatusChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -81,9 +81,16 @@ export class StatusBoard {
 
   #idsOf(set: string, notable: boolean): string[] {
     const { truth } = this.#settings.keeper;
-    const isTouched = ({ wish, published, refusal }: HeldLoadBalancer) =>
-      (notable || (!published && refusal === undefined)) && setOf(wish, truth.site) === set;
+    // What a machine has applied changes only what waits for it.
+    const waits = ({ wish, published, refusal }: HeldLoadBalancer) =>
+      (!published && refusal === undefined) || !this.#isToldReachable(wish.id);
+    const isTouched = (held: HeldLoadBalancer) => (notable || waits(held)) && setOf(held.wish, truth.site) === set;
     return [...truth.loadBalancers.values()].filter(isTouched).map(({ wish }) => wish.id);
+  }
+
+  #isToldReachable(id: string): boolean {
+    const told = this.#statuses.get(id);
+    return told === undefined || isReachable(told);
   }
 
   #mark(ids: Iterable<string>): void {
@@ -154,5 +161,5 @@ export class StatusBoard {
 }
 
 function isSame(before: LoadBalancerStatus, after: LoadBalancerStatus): boolean {
-  return isEqual({ ...before, machines: [] }, { ...after, machines: [] });
+  return isReachable(before) === isReachable(after) && isEqual({ ...before, machines: [] }, { ...after, machines: [] });
 }

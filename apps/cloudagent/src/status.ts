@@ -42,6 +42,11 @@ export interface MachineStatus {
   readonly owner: boolean;
 }
 
+/** A connected machine says that it has the newest of it; true where there is no machine to say so. PURE. */
+export function isReachable({ machines }: Pick<LoadBalancerStatus, 'machines'>): boolean {
+  return machines.length === 0 || machines.some(({ connected, applied }) => connected && applied);
+}
+
 /** Everything that a status depends on besides the load balancer itself. */
 export interface StatusContext {
   readonly addresses: readonly Address[];

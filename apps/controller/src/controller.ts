@@ -16,6 +16,7 @@ import type { ElectionTimes } from './leadership.ts';
 import type { Metrics } from './metrics.ts';
 import { registerMetrics } from './metrics.ts';
 import { describeNode } from './nodes.ts';
+import type { Place } from './places.ts';
 import type { ReconcileParts } from './reconcile.ts';
 import { reconcile } from './reconcile.ts';
 import type { Session } from './session.ts';
@@ -41,6 +42,8 @@ export interface ControllerOptions {
   readonly random: () => number;
   readonly log: Logger;
   readonly registry: Registry;
+  /** Where a test ends the process. */
+  readonly reached?: (place: Place) => void;
   /** Told when the process must end at once. */
   readonly onLeadershipLost: (why: string) => void;
 }
@@ -196,6 +199,7 @@ function takeTurns(
     published: new Map(),
     now,
     wallClock,
+    ...(options.reached === undefined ? {} : { reached: options.reached }),
   };
   const turns = createTurns({
     workers,

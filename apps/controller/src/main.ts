@@ -1,5 +1,5 @@
 import { channelCredentials, podAccess, secretFiles } from '@fairlead/certs';
-import { Shutdown, systemClock } from '@fairlead/control-loop';
+import { failpoint, Shutdown, systemClock } from '@fairlead/control-loop';
 import { createRpcMetrics, keepRenewed, openChannel } from '@fairlead/rpc';
 import {
   createHealthBoard,
@@ -16,6 +16,7 @@ import { parseConfig } from './config.ts';
 import { createController } from './controller.ts';
 import { obtainEnrolment } from './enrolment.ts';
 import { ELECTION_TIMES } from './leadership.ts';
+import { PLACES } from './places.ts';
 
 const VERSION = '0.1.0';
 const HEALTH_MS = 2_000;
@@ -80,6 +81,7 @@ async function start(config: Config): Promise<void> {
     random: Math.random,
     log,
     registry,
+    reached: failpoint(process.env['FAIRLEAD_FAILPOINT'], PLACES, () => process.kill(process.pid, 'SIGKILL')),
     // At once: whoever leads now must not be disturbed by what is still under way here.
     onLeadershipLost: (why) => fail(`leadership lost: ${why}; ending, to begin again as a candidate`, 1),
   });

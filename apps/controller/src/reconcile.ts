@@ -7,6 +7,7 @@ import { FINALIZER, keyOf, OURS } from './cluster/objects.ts';
 import type { ServiceWriter } from './cluster/service-writer.ts';
 import type { Desired } from './desired.ts';
 import { desired } from './desired.ts';
+import type { Place } from './places.ts';
 import type { Ensured, Session } from './session.ts';
 import type { StatusChange, Verdict } from './status.ts';
 import { ingressText, statusChange } from './status.ts';
@@ -27,6 +28,8 @@ export interface ReconcileParts {
   /** Milliseconds, monotonic, the session's. */
   readonly now: () => number;
   readonly wallClock: () => Date;
+  /** Told of each step that has been taken. */
+  readonly reached?: (place: Place) => void;
 }
 
 /** One turn: its story, and the log line writer that belongs to it. */
@@ -55,7 +58,10 @@ export async function reconcile(key: string, parts: ReconcileParts, turn: Turn):
   if (wish.kind === 'refused') return tell(service, { ...wish, ...runningOf(service, session) }, parts, turn);
   if ((await holdByFinalizer(service, parts)) === 'gone') return undefined;
   const ensured = await session.ensure(wish.loadBalancer, turn.trace);
-  if (ensured.sent) turn.log.info({ service: key, id: service.metadata.uid, ...ensured.outcome }, 'asked for');
+  if (ensured.sent) {
+    turn.log.info({ service: key, id: service.metadata.uid, ...ensured.outcome }, 'asked for');
+    parts.reached?.('after-ensure');
+  }
   announceEnsured(service, wish.loadBalancer, ensured, cluster.nodes()).forEach(parts.announce);
   return publish(service, ensured, parts, turn);
 }
@@ -84,9 +90,14 @@ async function removeStrangers(
 }
 
 /** The finalizer is durable before anything is made, so that nothing made can be forgotten. */
-async function holdByFinalizer(service: ServiceObject, { writer }: ReconcileParts): Promise<'written' | 'gone'> {
+async function holdByFinalizer(
+  service: ServiceObject,
+  { writer, reached }: ReconcileParts,
+): Promise<'written' | 'gone'> {
   if (service.metadata.finalizers.includes(FINALIZER)) return 'written';
-  return writer.addFinalizer(service);
+  const outcome = await writer.addFinalizer(service);
+  reached?.('after-finalizer');
+  return outcome;
 }
 
 /** So long a Service may be on its way without a word: what is served within it costs one status write, not two. */
@@ -119,7 +130,9 @@ async function write(
   const lastWritten = parts.published.get(uid);
   const forged =
     change.ingress !== undefined && lastWritten !== undefined && lastWritten !== ingressText(service.status.ingress);
+  parts.reached?.('before-status');
   if ((await parts.writer.changeStatus(service, change)) === 'gone') return;
+  parts.reached?.('after-status');
   if (change.ingress !== undefined) parts.published.set(uid, ingressText(change.ingress));
   const isFirst = service.status.ingress.length === 0 && (change.ingress ?? []).length > 0;
   if (isFirst) parts.onPublished(keyOf(service.metadata));
@@ -139,19 +152,24 @@ function runningOf(service: ServiceObject, session: Session): Pick<Extract<Verdi
 
 /** A Service that is being deleted, or no longer of our type or class: everything of ours goes, the finalizer last. */
 async function release(service: ServiceObject, parts: ReconcileParts, { trace, log }: Turn): Promise<undefined> {
-  const { session, writer, announce, published } = parts;
+  const { session, writer, announce, published, reached } = parts;
   const { uid, finalizers, deletionTimestamp } = service.metadata;
   const held = finalizers.includes(FINALIZER) || session.heldFor(keyOf(service.metadata)).includes(uid);
   if (held) {
     announce(announceDeleting(service));
     await session.remove(uid, trace);
+    reached?.('after-release');
     announce(announceDeleted(service));
     log.info({ service: keyOf(service.metadata), uid }, 'removed its load balancer');
   }
   const vanishes = deletionTimestamp !== undefined && finalizers.every((finalizer) => finalizer === FINALIZER);
   const change = vanishes ? undefined : statusChange(service, { kind: 'released', held }, stamp(parts));
   if (change !== undefined) await writer.changeStatus(service, change);
-  if (finalizers.includes(FINALIZER)) await writer.removeFinalizer(service);
+  if (finalizers.includes(FINALIZER)) {
+    reached?.('before-finalizer-removal');
+    await writer.removeFinalizer(service);
+    reached?.('after-finalizer-removal');
+  }
   published.delete(uid);
 }
 

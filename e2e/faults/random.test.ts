@@ -13,7 +13,7 @@ test('a seed gives the same schedule again, another seed another one', () => {
 });
 
 test('every number of a range is drawn, and none outside it', () => {
-  expect([...new Set(draw(1))].sort()).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(new Set(draw(1))).toEqual(new Set([1, 2, 3, 4, 5, 6]));
   const random = randomOf(2);
   expect(new Set(Array.from({ length: 100 }, () => random.pick(['a', 'b'])))).toEqual(new Set(['a', 'b']));
 });

@@ -60,7 +60,7 @@ function site() {
       applied = generation;
       hear('default', false);
     },
-    open() {
+    open: () => {
       const board = new StatusBoard({
         keeper: { truth, change, subscribe: (listener) => ((commit = listener), () => undefined) },
         fleet: { viewsOf: () => [machine()], subscribe: (listener) => ((hear = listener), () => undefined) },

@@ -1,0 +1,41 @@
+import { NODE_PORT, SERVICE_PORT, vipOf } from './state.ts';
+
+/**
+ * haproxy.cfg in the plain way, a frontend and a backend for each service (number to backend addresses). Without health
+ * checks: of thousands of services they would use up the machine that both contenders share.
+ */
+export function renderSeedConfig(services: ReadonlyMap<number, readonly string[]>, statsSocket: string): string {
+  const blocks = [...services].map(([index, addresses]) => {
+    const name = `${vipOf(index)}_${SERVICE_PORT}`;
+    return `
+frontend frontend_${name}
+    bind ${vipOf(index)}:${SERVICE_PORT}
+    mode tcp
+    default_backend backend_${name}
+
+backend backend_${name}
+    mode tcp
+    balance roundrobin
+${addresses.map((address, server) => `    server tcp${server} ${address}:${NODE_PORT}`).join('\n')}
+`;
+  });
+  return `${GLOBAL.replace('STATS', statsSocket)}${blocks.join('')}`;
+}
+
+const GLOBAL = `global
+    log /dev/log local0 info
+    stats socket STATS mode 600 level admin
+    stats timeout 2m
+
+defaults
+    timeout client 30s
+    timeout connect 10s
+    timeout server 30s
+    timeout tunnel 24d
+    timeout client-fin 30s
+    log global
+    option tcplog
+    option log-separate-errors
+    option log-health-checks
+    maxconn 10000
+`;

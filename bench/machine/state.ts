@@ -1,0 +1,69 @@
+import { address, type LoadBalancer, type MachineState, type PlacedLoadBalancer, type Port } from '@fairlead/model';
+
+/** The one LB machine of the rig, its nodes, and what it is told to serve. */
+
+export const LB = { name: 'lb', address: '10.9.1.1' } as const;
+export const NODES = [1, 2, 3, 4, 5].map((index) => ({ name: `node-${index}`, address: `10.9.2.${index}` }));
+/** Where every node's echo program greets. */
+export const NODE_PORT = 9000;
+export const SERVICE_PORT = 80;
+
+const CLUSTER = 'bench';
+const INSTANCE = 'bench-1';
+
+/** Address of service number `index`, from 0 on. */
+export function vipOf(index: number): string {
+  return `10.9.${100 + Math.floor(index / 250)}.${1 + (index % 250)}`;
+}
+
+/** A Service with five nodes behind it, or those named. */
+export function service(index: number, nodes: 'all' | readonly string[] = 'all'): PlacedLoadBalancer {
+  const port: Port = {
+    name: 'http',
+    protocol: 'TCP',
+    port: SERVICE_PORT,
+    target: { kind: 'node-port', nodePort: NODE_PORT, nodes },
+    check: { kind: 'node' },
+  };
+  const loadBalancer: LoadBalancer = {
+    id: `service-${index}`,
+    cluster: CLUSTER,
+    namespace: 'bench',
+    name: `service-${index}`,
+    wantedAddresses: [],
+    families: ['ipv4'],
+    ports: [port],
+    labels: {},
+    namespaceLabels: {},
+  };
+  return { loadBalancer, addresses: [{ address: address(vipOf(index)), network: 'lan', vrrpInstance: INSTANCE }] };
+}
+
+/** The machine with services 0 to `count` - 1. */
+export function machineState(count: number): MachineState {
+  const services = Array.from({ length: count }, (_, index) => service(index));
+  return {
+    config: {
+      machine: LB.name,
+      loadBalancerSet: 'bench',
+      members: [{ name: LB.name, address: address(LB.address) }],
+      vrrpInstances: [
+        {
+          name: INSTANCE,
+          virtualRouterId: 51,
+          anchorAddress: address('10.9.1.29'),
+          network: 'lan',
+          advertIntervalMs: 100,
+          priorities: { [LB.name]: 250 },
+        },
+      ],
+      networks: [{ network: 'lan', device: 'eth0', subnets: ['10.9.0.0/16'], gateways: [], announce: true }],
+    },
+    nodeSets: new Map([[CLUSTER, { cluster: CLUSTER, nodes: NODES.map(node), maxBackends: 16, check: 'node-port' }]]),
+    loadBalancers: new Map(services.map((each) => [each.loadBalancer.id, each])),
+  };
+}
+
+function node({ name, address: at }: { name: string; address: string }) {
+  return { name, addresses: [address(at)], eligible: true, draining: false, podCidrs: [] };
+}

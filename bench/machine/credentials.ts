@@ -23,7 +23,12 @@ export async function writeCredentials(directory: string): Promise<void> {
   const authority = await createAuthority(SITE, Date.now());
   const materialOf = async (identity: Identity): Promise<Material> => {
     const keys = await makeKeyPair();
-    const { chain } = issueLeaf(authority, { identity, publicKey: keys.publicKey, lifetime: LIFETIME, now: Date.now() });
+    const { chain } = issueLeaf(authority, {
+      identity,
+      publicKey: keys.publicKey,
+      lifetime: LIFETIME,
+      now: Date.now(),
+    });
     return {
       privateKey: privateKeyToPem(keys.privateKey),
       certificateChain: certificatesToPem(chain),

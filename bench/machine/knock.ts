@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { type KnockAnswer, type KnockOrder, nowNs } from './protocol.ts';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 120_000;
 const ATTEMPT_MS = 3_000;
 
-/** Connects again and again until it is greeted as ordered; throws after 20 s. */
+/** Connects again and again until it is greeted as ordered; throws after two minutes. */
 export function knock({ address, port, name, everyMs }: KnockOrder): Promise<KnockAnswer> {
   return new Promise((resolve, reject) => {
     const deadline = performance.now() + PATIENCE_MS;

@@ -20,7 +20,9 @@ import { machineState, service, SERVICE_PORT, vipOf } from './state.ts';
  * ordered to. `pusher.ts HOST:PORT DIRECTORY-WITH-CREDENTIALS`
  */
 const [address, directory] = process.argv.slice(2) as [string, string];
-const channel = openChannel(address, channelCredentials(materialSource(readCloudagentMaterial(directory)), MACHINE));
+const credentials = channelCredentials(materialSource(readCloudagentMaterial(directory)), MACHINE);
+// A machine that is busy for some seconds is a figure, not a reason to give up.
+const channel = openChannel(address, credentials, { keepaliveMs: 60_000, keepaliveTimeoutMs: 60_000 });
 const outgoing: pb.SyncRequest.$Properties[] = [];
 let wake: () => void = () => undefined;
 let heard: (report: MachineReport) => void = () => undefined;

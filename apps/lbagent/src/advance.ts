@@ -60,6 +60,16 @@ export function viewOf({ worker, caught, links, config }: Seen): View {
   return view;
 }
 
+/** Notes in the view how the servers of some backends are. */
+export function refresh(view: View, backends: WorkerState['backends']): void {
+  for (const [name, { servers }] of backends) {
+    const known = view.worker.backends.get(name);
+    if (!known) continue;
+    view.worker.backends.set(name, { ...known, servers: new Map(servers) });
+    weighSlot(view, name);
+  }
+}
+
 /** A slot is free while it is empty and no service is sent to it. */
 function weighSlot(view: View, backend: string): void {
   const slot = parseSlotName(backend);

@@ -17,8 +17,8 @@ export interface DataPlane {
 /** What was reached. The view given has been brought up to it. */
 export interface Applied {
   readonly done: number;
-  /** Servers that wait for their last connection. */
-  readonly pending: number;
+  /** Backends with servers that wait for their last connection. */
+  readonly pending: ReadonlySet<string>;
   /** By map key, or VIP for an address: why not. Steps that build on a failed one were left out. */
   readonly failed: ReadonlyMap<string, string>;
 }
@@ -31,7 +31,7 @@ export async function apply(steps: readonly Step[], plane: DataPlane, view: View
   const failed = new Map<string, string>();
   const note = (step: Step): void => advance(view, step);
   let done = 0;
-  let pending = 0;
+  const pending = new Set<string>();
   for (const group of inGroups(steps)) {
     const possible = group.steps.filter((step) => !dependsOnFailed(step, failed));
     if (group.channel === 'links') done += await applyAddresses(possible, plane, { failed, note });
@@ -39,7 +39,7 @@ export async function apply(steps: readonly Step[], plane: DataPlane, view: View
     else {
       const outcome = await applyToHaproxy(possible, plane, { failed, note });
       done += outcome.done;
-      pending += outcome.pending;
+      for (const { backend } of outcome.pending) pending.add(backend);
     }
   }
   return { done, pending, failed };
@@ -93,31 +93,34 @@ async function applyToHaproxy(
   steps: readonly Step[],
   plane: DataPlane,
   notes: Notes,
-): Promise<{ done: number; pending: number }> {
+): Promise<{ done: number; pending: readonly DeleteServer[] }> {
+  const pending: DeleteServer[] = [];
   let rest = steps;
   let done = 0;
   for (const pause of [...RETRY_DELETE_MS, undefined]) {
     const later = await runSteps(rest, plane, notes);
     done += rest.length - later.length;
-    rest = later.filter((step) => step.kind === 'delete-server' && step.force);
-    const waiting = later.length - rest.length;
-    if (rest.length === 0 || pause === undefined) return { done, pending: waiting + rest.length };
+    pending.push(...later.filter(({ force }) => !force || pause === undefined));
+    rest = later.filter(({ force }) => force);
+    if (rest.length === 0 || pause === undefined) break;
     await sleep(pause);
   }
-  return { done, pending: rest.length };
+  return { done, pending };
 }
 
+type DeleteServer = Extract<Step, { kind: 'delete-server' }>;
+
 /** Returns the steps that must be tried again later. */
-async function runSteps(steps: readonly Step[], plane: DataPlane, notes: Notes): Promise<readonly Step[]> {
+async function runSteps(steps: readonly Step[], plane: DataPlane, notes: Notes): Promise<readonly DeleteServer[]> {
   const work = steps.map((step) => ({ step, commands: commandsOf(step, plane.mapFile) }));
   const replies = await plane.runtime.run(work.flatMap(({ commands }) => commands.map((command) => command.text)));
-  const later: Step[] = [];
+  const later: DeleteServer[] = [];
   let next = 0;
   for (const { step, commands } of work) {
     const outcomes = commands.map((command) => judge(command, replies[next++]!));
     const failure = outcomes.find((outcome) => typeof outcome === 'object');
     if (failure) notes.failed.set(subjectOf(step), failure.message);
-    else if (outcomes.includes('later')) later.push(step);
+    else if (outcomes.includes('later') && step.kind === 'delete-server') later.push(step);
     else notes.note(step);
   }
   return later;

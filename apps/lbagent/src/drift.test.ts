@@ -25,9 +25,9 @@ function reached(change: Change = {}): Reached {
     plan: {
       steps: Array.from({ length: change.steps ?? 0 }),
       assignment: { unplaced: [] },
-      postponed: change.postponed ?? 0,
+      postponed: Array.from({ length: change.postponed ?? 0 }),
     },
-    applied: { failed, pending: change.pending ?? 0, done: 0 },
+    applied: { failed, pending: new Set(Array.from({ length: change.pending ?? 0 }, (_, index) => index)), done: 0 },
     repairs: change.repairs ?? [],
   } as unknown as Reached;
 }

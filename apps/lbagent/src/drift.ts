@@ -11,7 +11,7 @@ export interface Settled {
 /** What may be relied on after a pass, or undefined when it left something undone. */
 export function settledBy(wanted: Wanted, reached: Reached): Settled | undefined {
   const { plan, applied } = reached;
-  if (applied.failed.size > 0 || applied.pending > 0 || plan.postponed > 0) return undefined;
+  if (applied.failed.size > 0 || applied.pending.size > 0 || plan.postponed.length > 0) return undefined;
   if (plan.assignment.unplaced.length > 0) return undefined;
   return { wanted, owned: reached.view.owned.join(' '), workerPid: reached.view.worker.info.pid };
 }

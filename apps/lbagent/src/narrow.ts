@@ -5,6 +5,13 @@ import { linkAddressKey } from './links/plan.ts';
 import type { Observed } from './plan.ts';
 import type { Wanted } from './wanted.ts';
 
+/** What was wanted, what is wanted, and the backends where something is still to be done. */
+export interface Wish {
+  readonly before: Wanted;
+  readonly wanted: Wanted;
+  readonly unfinished: ReadonlySet<string>;
+}
+
 /** A part of what is wanted and of what is there, to be planned by itself. */
 export interface Narrowed {
   readonly wanted: Wanted;
@@ -12,18 +19,22 @@ export interface Narrowed {
 }
 
 /**
- * What differs between two wishes, and what is there of it, with as many free slots as that may take. After a pass that
- * left nothing undone, planning this is planning everything, at a price that does not grow with the site.
+ * What differs between two wishes, and what is there of it, with as many free slots as that may take, and what concerns
+ * the backends that are `unfinished`. After a pass that left nothing else undone, planning this is planning everything,
+ * at a price that does not grow with the site.
  */
-export function narrow(before: Wanted, wanted: Wanted, view: View): Narrowed {
+export function narrow({ before, wanted, unfinished }: Wish, view: View): Narrowed {
   const keys = differing(before.services, wanted.services);
+  if (unfinished.size > 0) {
+    for (const [key, backend] of view.worker.services) if (unfinished.has(backend)) keys.add(key);
+  }
   const vips = differing(before.vips, wanted.vips);
   return {
     wanted: { ...wanted, services: only(wanted.services, keys), vips: only(wanted.vips, vips) },
     observed: {
       worker: {
         info: view.worker.info,
-        backends: only(view.worker.backends, backendsFor(keys, view)),
+        backends: only(view.worker.backends, new Set([...backendsFor(keys, view), ...unfinished])),
         services: only(view.worker.services, keys),
       },
       caught: only(view.caught, keys),
@@ -52,7 +63,7 @@ function placesOf(vip: Address, wishes: readonly Wanted[]): readonly string[] {
   });
 }
 
-function differing<K, T>(a: ReadonlyMap<K, T>, b: ReadonlyMap<K, T>): ReadonlySet<K> {
+function differing<K, T>(a: ReadonlyMap<K, T>, b: ReadonlyMap<K, T>): Set<K> {
   const keys = new Set<K>();
   for (const [key, value] of a) if (b.get(key) !== value) keys.add(key);
   for (const [key, value] of b) if (a.get(key) !== value) keys.add(key);

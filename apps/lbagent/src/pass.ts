@@ -1,13 +1,15 @@
+import { observeBackends } from '@fairlead/haproxy';
 import type { MachineConfig } from '@fairlead/model';
-import type { View } from './advance.ts';
+import { refresh, type View } from './advance.ts';
 import { apply, type Applied, type DataPlane } from './apply.ts';
 import type { HaproxySide } from './haproxy-side.ts';
 import type { KernelSide } from './kernel-side.ts';
-import { narrow } from './narrow.ts';
+import { narrow, type Narrowed } from './narrow.ts';
 import { observe } from './observe.ts';
 import type { Ownership } from './ownership.ts';
 import { type Plan, plan, type PlanOptions } from './plan.ts';
 import type { Held } from './state.ts';
+import type { Known } from './unfinished.ts';
 import type { Wanted } from './wanted.ts';
 
 export interface PassParts {
@@ -21,15 +23,17 @@ export interface PassParts {
   };
 }
 
+/** What to look at instead of relying on the view: everything, or the backends where something is unfinished. */
+export type Look = 'all' | 'unfinished';
+
 export interface PassInput {
   readonly held: Held;
   readonly wanted: Wanted;
   /** What was reached last; undefined when that is not known. */
   readonly view: View | undefined;
-  /** What was wanted when the view was reached, with nothing left undone; undefined: something was. */
-  readonly reachedFor: Wanted | undefined;
-  /** Look at everything instead of relying on `view`. */
-  readonly look: boolean;
+  /** What may be built upon; undefined: all of it must be planned. */
+  readonly known: Known | undefined;
+  readonly look: Look | undefined;
   /** Fill up the stock of empty backends when it is low, by a reload. */
   readonly foldWhenLow: boolean;
 }
@@ -44,6 +48,8 @@ export interface Reached {
   readonly reloaded: boolean;
   /** The view is fresh, and all of it was planned. */
   readonly looked: boolean;
+  /** Names of the backends that were planned. */
+  readonly planned: 'all' | ReadonlySet<string>;
   /** The stock of empty backends is low, and somebody should fill it up in a quiet moment. */
   readonly low: boolean;
   readonly findings: readonly string[];
@@ -56,22 +62,43 @@ export interface Reached {
 export async function pass(input: PassInput, parts: PassParts): Promise<Reached> {
   const { held, wanted } = input;
   if (!input.view) await parts.haproxy.ensureRunning(wanted);
-  const looked = input.look || !input.view;
+  const looked = input.look === 'all' || !input.view || !isManageable(input.known);
   const { view, repairs } =
     looked || !input.view ? await lookAt(held.state.config, parts) : { view: input.view, repairs: [] };
   // The files for whoever becomes owner are needed when the report says so, not before the change itself.
   const takeover = parts.ownership.prepareTakeover(held.state.config, wanted.vips, view.links);
   const options = { ...parts.options, owned: new Set(view.owned) };
-  const narrowed = !looked && input.reachedFor ? narrow(input.reachedFor, wanted, view) : { wanted, observed: view };
-  const planned = plan(narrowed.wanted, narrowed.observed, options);
+  const part = !looked && input.known ? await partOf(view, { ...input, known: input.known }, parts) : undefined;
+  const planned = plan(part?.wanted ?? wanted, part?.observed ?? view, options);
   const [applied] = await Promise.all([apply(planned.steps, parts.plane, view), takeover]);
-  const first = { view, plan: planned, applied, looked, reloaded: false, trouble: [] };
+  const seen = part ? new Set(part.observed.worker.backends.keys()) : 'all';
+  const first = { view, plan: planned, planned: seen, applied, looked, reloaded: false, trouble: [] } as const;
   const low = [...view.freeSlots.values()].some((free) => free.size < options.lowSlots);
   const wantsFold = planned.assignment.unplaced.length > 0 || (low && input.foldWhenLow);
   const last = wantsFold ? await foldAndFinish(first, { wanted, options }, parts) : first;
   if (planned.steps.length > 0) parts.haproxy.rewrite();
   const findings = [...last.trouble, ...(await parts.ownership.ensure(held.state.config, looked))];
   return { ...last, repairs, findings, low: low && !last.reloaded };
+}
+
+/** With more unfinished backends than this it is cheaper to look at everything. */
+const MANY = 200;
+
+function isManageable(known: Known | undefined): boolean {
+  return (known?.pending.size ?? 0) + (known?.postponed.size ?? 0) <= MANY;
+}
+
+/** What must be planned. Servers that wait to leave are tried again when it is time to, not at every change. */
+async function partOf(
+  view: View,
+  { look, known, wanted }: { look: Look | undefined; known: Known; wanted: Wanted },
+  { plane }: PassParts,
+): Promise<Narrowed> {
+  const { wanted: before, pending, postponed } = known;
+  if (look === undefined) return narrow({ before, wanted, unfinished: postponed }, view);
+  const unfinished = new Set([...pending, ...postponed]);
+  refresh(view, await observeBackends(plane.runtime, [...unfinished]));
+  return narrow({ before, wanted, unfinished }, view);
 }
 
 async function lookAt(config: MachineConfig, parts: PassParts): Promise<{ view: View; repairs: readonly string[] }> {
@@ -82,7 +109,7 @@ async function lookAt(config: MachineConfig, parts: PassParts): Promise<{ view: 
   return { view, repairs };
 }
 
-type Part = Pick<Reached, 'view' | 'plan' | 'applied' | 'looked' | 'reloaded'> & {
+type Part = Pick<Reached, 'view' | 'plan' | 'planned' | 'applied' | 'looked' | 'reloaded'> & {
   readonly trouble: readonly string[];
 };
 
@@ -106,5 +133,5 @@ async function foldAndFinish(
   const failed = new Map([...first.applied.failed, ...rest.failed]);
   const steps = [...first.plan.steps, ...planned.steps];
   const applied = { done: first.applied.done + rest.done, pending: rest.pending, failed };
-  return { view, plan: { ...planned, steps }, applied, looked: true, reloaded: true, trouble: [] };
+  return { view, plan: { ...planned, steps }, planned: 'all', applied, looked: true, reloaded: true, trouble: [] };
 }

@@ -11,8 +11,8 @@ export interface ServersInput {
 }
 
 export interface ServersPlan extends Halves {
-  /** Services that keep a server until one that stays is alive. */
-  readonly postponed: number;
+  /** Backends of services that keep a server until one that stays is alive. */
+  readonly postponed: readonly string[];
 }
 
 /**
@@ -23,7 +23,7 @@ export function planServers({ wanted, assignment, worker, drainSeconds }: Server
   const add: Step[] = [];
   const remove: Step[] = [];
   const serviceIn = new Map<string, AssignedService>();
-  let postponed = 0;
+  const postponed: string[] = [];
   for (const [key, service] of inOrder(assignment.services)) {
     serviceIn.set(service.backend, service);
     const running = worker.backends.get(service.backend);
@@ -53,7 +53,7 @@ export function planServers({ wanted, assignment, worker, drainSeconds }: Server
       remove.push(...leaving);
       continue;
     }
-    postponed += 1;
+    postponed.push(name);
     add.push(...keepLeaving(leaving, backend));
   }
   return { add, remove, postponed };

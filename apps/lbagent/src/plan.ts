@@ -12,8 +12,8 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** What it leads to; `unplaced` waits for a reload. */
   readonly assignment: Assignment;
-  /** Services that wait for a new server to come alive before an old one leaves: look again soon. */
-  readonly postponed: number;
+  /** Backends of services that wait for a new server to come alive before an old one leaves: look again soon. */
+  readonly postponed: readonly string[];
 }
 
 /** What is really there. */
@@ -50,7 +50,7 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
     ...services.remove,
     ...servers.remove,
     // Servers that go on for a while may still track a check that is no longer wanted.
-    ...(assignment.unplaced.length > 0 || servers.postponed > 0 ? [] : freeNodeChecks(wanted, worker)),
+    ...(assignment.unplaced.length > 0 || servers.postponed.length > 0 ? [] : freeNodeChecks(wanted, worker)),
     ...addresses.remove,
   ];
   return { steps, assignment, postponed: servers.postponed };

@@ -7,11 +7,12 @@ import type { View } from './advance.ts';
 import { followAnswers } from './answers.ts';
 import { driftOf, type Settled, settledBy } from './drift.ts';
 import type { Judged } from './node-watch.ts';
-import { pass, type PassParts, type Reached } from './pass.ts';
+import { type Look, pass, type PassParts, type Reached } from './pass.ts';
 import { refusalsOf } from './refusals.ts';
 import { downBackends } from './report.ts';
 import type { Held } from './state.ts';
 import type { StatusBoard } from './status-board.ts';
+import { type Known, knownAfter } from './unfinished.ts';
 import { createWantedReader, type Wanted } from './wanted.ts';
 
 export interface ReconcileParts extends PassParts {
@@ -59,9 +60,11 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   let judged: Judged = { choices: new Map(), held: new Set() };
   let cause: Cause | undefined;
   let view: View | undefined;
-  let reachedFor: Wanted | undefined;
+  let known: Known | undefined;
   let settled: Settled | undefined;
-  let look = true;
+  let look: Look | undefined = 'all';
+  let lookedAt = 0;
+  let triedAt = 0;
   let lastHeldAt = 0;
   let failures = 0;
   const stopping = new AbortController();
@@ -73,10 +76,10 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     due = true;
     wake();
   };
-  const lookSoon = (ms: number): void => {
+  const lookSoon = (ms: number, what: Look = 'all'): void => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      look = true;
+      if (look !== 'all') look = what;
       trigger();
     }, ms);
   };
@@ -89,13 +92,13 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   async function once(): Promise<void> {
     if (!held) {
       if (look) await parts.haproxy.ensureRunning(undefined);
-      look = false;
+      look = undefined;
       return;
     }
-    const input = { held, wanted: wanted(held, judged), view, reachedFor, look };
+    const input = { held, wanted: wanted(held, judged), view, known, look };
     const answered = cause;
     cause = undefined;
-    look = false;
+    look = undefined;
     const startedAt = performance.now();
     const quiet = startedAt - lastHeldAt > QUIET_MS;
     const reached = await pass({ ...input, foldWhenLow: quiet }, parts).catch((error: unknown) => {
@@ -104,13 +107,26 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       throw error;
     });
     view = reached.view;
-    reachedFor = settledBy(input.wanted, reached)?.wanted;
+    known = knownAfter(input.known, input.wanted, reached);
+    if (reached.looked) lookedAt = startedAt;
+    if (reached.looked || input.look) triedAt = startedAt;
     tell(input, reached, answered);
     parts.onPass?.({ seconds: (performance.now() - startedAt) / 1000, reached });
-    if (reached.plan.postponed > 0) lookSoon(POSTPONED_MS);
-    else if (reached.low) lookSoon(QUIET_MS);
-    else if (reached.applied.pending > 0 || reached.applied.failed.size > 0) lookSoon(PENDING_MS);
-    else lookSoon(parts.lookEveryMs);
+    planNextLook(reached);
+  }
+
+  /** Counted from the last look, so that changes that follow each other closely do not put it off for ever. */
+  function planNextLook(reached: Reached): void {
+    const now = performance.now();
+    const failed = reached.applied.failed.size > 0;
+    const allAt = Math.min(
+      lookedAt + (failed ? PENDING_MS : parts.lookEveryMs),
+      reached.low ? now + QUIET_MS : Infinity,
+    );
+    const again =
+      (known?.postponed.size ?? 0) > 0 ? POSTPONED_MS : (known?.pending.size ?? 0) > 0 ? PENDING_MS : Infinity;
+    if (triedAt + again < allAt) lookSoon(Math.max(0, triedAt + again - now), 'unfinished');
+    else lookSoon(Math.max(0, allAt - now));
   }
 
   function tell(input: { held: Held; wanted: Wanted }, reached: Reached, answered: Cause | undefined): void {
@@ -150,9 +166,9 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
 
   function failed(error: unknown): void {
     view = undefined;
-    reachedFor = undefined;
+    known = undefined;
     settled = undefined;
-    look = true;
+    look = 'all';
     failures += 1;
     const message = error instanceof Error ? error.message : String(error);
     log.warn({ err: error, failures }, 'the data plane is not as wanted yet');
@@ -192,7 +208,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       trigger();
     },
     look() {
-      look = true;
+      look = 'all';
       trigger();
     },
     current: () => (held && view ? { wanted: wanted(held, judged), view } : undefined),

@@ -1,6 +1,5 @@
 import { knock } from './knock.ts';
-import type { KnockOrder } from './protocol.ts';
 import { serveOrders } from './serve-orders.ts';
 
-/** A client in the lab: see `KnockOrder`. */
-await serveOrders<KnockOrder>(knock);
+/** A client in the lab: see `KnockOrder` in `protocol.ts`. */
+await serveOrders(knock);

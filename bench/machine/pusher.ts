@@ -38,7 +38,7 @@ async function* requests(): AsyncGenerator<pb.SyncRequest.$Properties> {
 
 async function listen(): Promise<void> {
   for await (const response of createClient(MachineService, channel).sync(requests())) {
-    heard(reportFromProto(response as pb.SyncResponse));
+    heard(reportFromProto(response));
   }
 }
 
@@ -72,20 +72,15 @@ function pushDelta(change: Partial<MachineStateDelta>): Promise<PusherAnswer> {
 }
 
 async function obey(order: PusherOrder): Promise<PusherAnswer> {
-  switch (order.order) {
-    case 'fill':
-      return push((next) => [...fullStateToProto(next, machineState(order.count))].map((full) => ({ full })));
-    case 'add': {
-      const pushed = await pushDelta({ upsert: [service(order.index)] });
-      if (!order.visit) return pushed;
-      const { answeredNs } = await knock({ address: vipOf(order.index), port: SERVICE_PORT });
-      return { ...pushed, visitedNs: answeredNs };
-    }
-    case 'retarget':
-      return pushDelta({ upsert: [service(order.index, order.nodes)] });
-    case 'remove':
-      return pushDelta({ remove: [`service-${order.index}`] });
+  if (order.order === 'fill') {
+    return push((next) => [...fullStateToProto(next, machineState(order.count))].map((full) => ({ full })));
   }
+  if (order.order === 'remove') return pushDelta({ remove: [`service-${order.index}`] });
+  if (order.order === 'retarget') return pushDelta({ upsert: [service(order.index, order.nodes)] });
+  const pushed = await pushDelta({ upsert: [service(order.index)] });
+  if (!order.visit) return pushed;
+  const { answeredNs } = await knock({ address: vipOf(order.index), port: SERVICE_PORT });
+  return { ...pushed, visitedNs: answeredNs };
 }
 
 const stream = listen().then(

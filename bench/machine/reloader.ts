@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { NODES, vipOf } from './state.ts';
 const [haproxy, directory] = process.argv.slice(2) as [string, string];
 const config = join(directory, 'haproxy.cfg');
 const services = new Map<number, readonly string[]>();
-let master: number | undefined;
+let master: ChildProcess | undefined;
 
 function backends(nodes: 'all' | readonly string[]): readonly string[] {
   return NODES.filter(({ name }) => nodes === 'all' || nodes.includes(name)).map(({ address }) => address);
@@ -24,13 +24,12 @@ function backends(nodes: 'all' | readonly string[]): readonly string[] {
 async function load(): Promise<void> {
   writeFileSync(config, renderSeedConfig(services, join(directory, 'haproxy.sock')));
   if (master === undefined) {
-    const child = spawn(haproxy, ['-W', '-f', config], { stdio: ['ignore', 'ignore', 'inherit'] });
-    await once(child, 'spawn');
-    master = child.pid;
+    master = spawn(haproxy, ['-W', '-f', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+    await once(master, 'spawn');
     return;
   }
   await must([haproxy, '-c', '-q', '-f', config]);
-  process.kill(master!, 'SIGUSR2');
+  master.kill('SIGUSR2');
 }
 
 function addresses(indexes: readonly number[], verb: 'replace' | 'delete'): Promise<string> {

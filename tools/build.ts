@@ -40,6 +40,16 @@ export function buildApps(): Promise<Record<App, string>> {
   return bundleAll(APPS, '{libs,apps}/*/src/**/*.{ts,js}');
 }
 
+/** The app as one file that calls itself by this version: its text. */
+export function bundleApp(app: App, version: string): Promise<string> {
+  return bundle(APPS[app], version);
+}
+
+/** What the sources say that they are. */
+export function sourceVersion(): string {
+  return (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
 /** The same for the lab's programs: a bundle starts twice as fast as its sources and takes half the memory. */
 export function buildPrograms(): Promise<Record<Program, string>> {
   return bundleAll(PROGRAMS, 'e2e/{echo,prober,forwarder}/*.ts');
@@ -61,7 +71,7 @@ async function bundleAll<Name extends string>(
   return Object.fromEntries(await Promise.all(paths)) as Record<Name, string>;
 }
 
-async function bundle(entry: string): Promise<string> {
+async function bundle(entry: string, version = sourceVersion()): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [entry],
     absWorkingDir: ROOT,
@@ -72,6 +82,7 @@ async function bundle(entry: string): Promise<string> {
     format: 'esm',
     minifySyntax: true,
     logLevel: 'error',
+    define: { FAIRLEAD_VERSION: JSON.stringify(version) },
     // CommonJS packages inside an ESM bundle call require() for Node's own modules.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -89,7 +100,7 @@ function replace(file: string, text: string): void {
 
 function digestOf(sources: string): string {
   const hash = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json')));
-  const files = globSync([sources, 'tools/build.ts'], { cwd: ROOT });
+  const files = globSync([sources, 'tools/build.ts', 'package.json'], { cwd: ROOT });
   for (const file of files.filter((name) => !name.endsWith('.test.ts')).sort()) {
     hash.update(file).update(readFileSync(join(ROOT, file)));
   }

@@ -14,6 +14,7 @@ import {
   type HealthBoard,
   type Logger,
   startTelemetryServer,
+  VERSION,
 } from '@fairlead/telemetry';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
@@ -34,8 +35,6 @@ import { StatusBoard } from './status-board.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import { TruthKeeper } from './truth-keeper.ts';
 import { Watchers } from './watch-status.ts';
-
-export const VERSION = '0.1.0';
 
 /** Where a test ends the process, to see that nothing is lost. */
 export interface Failpoints {

@@ -7,6 +7,7 @@ import {
   createMetrics,
   registerCertificateMetrics,
   startTelemetryServer,
+  VERSION,
 } from '@fairlead/telemetry';
 import { KubeConfig } from '@kubernetes/client-node';
 import { cloudagentOver } from './cloudagent-client.ts';
@@ -18,7 +19,6 @@ import { obtainEnrolment } from './enrolment.ts';
 import { ELECTION_TIMES } from './leadership.ts';
 import { PLACES } from './places.ts';
 
-const VERSION = '0.1.0';
 const HEALTH_MS = 2_000;
 
 main().catch((error: unknown) => {

@@ -1,19 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommand } from './config.ts';
 
-const RUN = ['run', '--name', 'lb-1'];
+const RUN = ['run'];
 
 describe('run', () => {
   it('takes the places that a package gives it', () => {
     expect(parseCommand(RUN)).toMatchObject({
       kind: 'run',
       config: {
-        name: 'lb-1',
         listen: '0.0.0.0:7430',
         pkiDir: '/etc/lbagent/pki',
-        haproxyConfig: '/etc/haproxy/haproxy.cfg',
-        haproxySocket: '/var/run/haproxy.sock',
-        haproxyMasterSocket: '/var/run/haproxy-master.sock',
+        haproxyConfig: '/var/lib/lbagent/haproxy/haproxy.cfg',
+        haproxySocket: '/run/lbagent/haproxy.sock',
+        haproxyMasterSocket: '/run/lbagent/haproxy-master.sock',
         processes: 'systemd',
         slots: 512,
         drainSeconds: 30,
@@ -29,7 +28,7 @@ describe('run', () => {
 
   it('tells everything that is wrong at once', () => {
     const flags =
-      'run --listen nowhere --processes docker --slots 3 --catch-port 70000 --state-dir relative ' +
+      'run --name Lb_1 --listen nowhere --processes docker --slots 3 --catch-port 70000 --state-dir relative ' +
       '--log-level loud --keepalived-scripts maybe --haproxy-config relative/too';
     const parsed = parseCommand(flags.split(' '));
     expect(parsed).toMatchObject({ kind: 'wrong' });
@@ -68,7 +67,7 @@ it.each([
 
 it('join, stop-serving and resume-serving know their directories', () => {
   expect(parseCommand(['join', '--pki-dir', '/etc/lbagent/pki'])).toEqual({ kind: 'join', pkiDir: '/etc/lbagent/pki' });
-  expect(parseCommand(['stop-serving'])).toEqual({ kind: 'serving', runDir: '/var/run', serve: false });
+  expect(parseCommand(['stop-serving'])).toEqual({ kind: 'serving', runDir: '/run/lbagent', serve: false });
   expect(parseCommand(['resume-serving', '--run-dir', '/run/x'])).toEqual({
     kind: 'serving',
     runDir: '/run/x',

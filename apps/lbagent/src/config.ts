@@ -1,9 +1,10 @@
 import { isName } from '@fairlead/certs';
-import { type LogLevel, logLevels } from '@fairlead/telemetry';
+import { type LogLevel, logLevels, VERSION } from '@fairlead/telemetry';
 import { Command, CommanderError } from 'commander';
 
 export interface RunConfig {
-  readonly name: string;
+  /** Undefined: as its certificate says. */
+  readonly name?: string;
   readonly listen: string;
   readonly pkiDir: string;
   readonly joinTokenFile?: string;
@@ -13,6 +14,8 @@ export interface RunConfig {
   readonly keepalivedConfig: string;
   /** `child`: lbagent runs haproxy and keepalived itself. `systemd`: systemd does. */
   readonly processes: 'child' | 'systemd';
+  /** Socket through which systemd is asked to start haproxy and keepalived; undefined: by systemctl, as root may. */
+  readonly unitControl?: string;
   readonly metricsListen: string;
   readonly logLevel: LogLevel;
   readonly haproxySocket: string;
@@ -23,6 +26,11 @@ export interface RunConfig {
   readonly drainSeconds: number;
   readonly keepalivedScripts: 'auto' | 'keepalived' | 'keepalived-unsecured' | 'lbagent';
   readonly binaries: Binaries;
+}
+
+/** With what this machine is called, by then. */
+export interface NamedConfig extends RunConfig {
+  readonly name: string;
 }
 
 /** Paths, or names to be found on the PATH. */
@@ -41,7 +49,7 @@ export type ParsedCommand =
   | { readonly kind: 'done' }
   | { readonly kind: 'wrong'; readonly problems: readonly string[] };
 
-const VERSION = '0.1.0';
+const RUN_DIR = '/run/lbagent';
 
 const NOTHING_ASKED: ParsedCommand = {
   kind: 'wrong',
@@ -80,10 +88,10 @@ function describe(parsed: (command: ParsedCommand) => void): Command {
     .requiredOption('--pki-dir <dir>', 'where certificate and key are kept')
     .action(({ pkiDir }: { pkiDir: string }) => parsed({ kind: 'join', pkiDir }));
   sub('stop-serving', 'hand the addresses over and take no new ones, until resume-serving or a reboot')
-    .option('--run-dir <dir>', 'as given to run', '/var/run')
+    .option('--run-dir <dir>', 'as given to run', RUN_DIR)
     .action(({ runDir }: { runDir: string }) => parsed({ kind: 'serving', runDir, serve: false }));
   sub('resume-serving', 'be fit to own addresses again')
-    .option('--run-dir <dir>', 'as given to run', '/var/run')
+    .option('--run-dir <dir>', 'as given to run', RUN_DIR)
     .action(({ runDir }: { runDir: string }) => parsed({ kind: 'serving', runDir, serve: true }));
   return program;
 }
@@ -101,15 +109,16 @@ interface Flags extends Omit<RunConfig, 'catchPort' | 'healthPort' | 'slots' | '
 
 function withRunOptions(command: Command): Command {
   return command
-    .option('--name <name>', 'name of this machine, as in its Machine resource')
+    .option('--name <name>', 'name of this machine, as in its Machine resource (default: as its certificate says)')
     .option('--listen <host:port>', 'where the cloudagent calls', '0.0.0.0:7430')
     .option('--pki-dir <dir>', 'where certificate and key are kept', '/etc/lbagent/pki')
     .option('--join-token-file <file>', 'join token to enrol with when there is no certificate yet')
     .option('--state-dir <dir>', 'what must survive a reboot', '/var/lib/lbagent')
-    .option('--run-dir <dir>', 'sockets, pid files, logs of child processes', '/var/run')
-    .option('--haproxy-config <file>', 'written by lbagent', '/etc/haproxy/haproxy.cfg')
-    .option('--keepalived-config <file>', 'written by lbagent', '/etc/keepalived/keepalived.conf')
+    .option('--run-dir <dir>', 'sockets, pid files, logs of child processes', RUN_DIR)
+    .option('--haproxy-config <file>', 'written by lbagent', '/var/lib/lbagent/haproxy/haproxy.cfg')
+    .option('--keepalived-config <file>', 'written by lbagent', '/var/lib/lbagent/keepalived/keepalived.conf')
     .option('--processes <who>', 'who runs haproxy and keepalived: child or systemd', 'systemd')
+    .option('--unit-control <socket>', 'where to ask for haproxy.service and keepalived.service (default: systemctl)')
     .option('--metrics-listen <host:port>', 'where /metrics, /healthz and /readyz are served', '0.0.0.0:7431')
     .option('--log-level <level>', logLevels.join(', '), 'info')
     .option('--haproxy-socket <path>', 'run-time socket (default: haproxy.sock in the run dir)')
@@ -147,8 +156,7 @@ function runCommand(flags: Flags): ParsedCommand {
 function problemsOf(flags: Flags): readonly string[] {
   const problems: string[] = [];
   const check = (ok: boolean, problem: string): void => void (ok || problems.push(problem));
-  if (flags.name === undefined) problems.push('--name is missing: name this machine as its Machine resource does');
-  else check(isName(flags.name), `--name ${quote(flags.name)}: use 1-63 of a-z, 0-9 and "-"`);
+  check(flags.name === undefined || isName(flags.name), `--name ${quote(flags.name)}: use 1-63 of a-z, 0-9 and "-"`);
   const hostPorts = { '--listen': flags.listen, '--metrics-listen': flags.metricsListen };
   for (const [flag, value] of Object.entries(hostPorts)) {
     check(isHostPort(value), `${flag} ${quote(value)}: write HOST:PORT, IPv6 in brackets`);
@@ -161,6 +169,7 @@ function problemsOf(flags: Flags): readonly string[] {
     '--keepalived-config': flags.keepalivedConfig,
     '--haproxy-socket': flags.haproxySocket,
     '--haproxy-master-socket': flags.haproxyMasterSocket,
+    '--unit-control': flags.unitControl,
   };
   for (const [flag, value] of Object.entries(paths)) {
     check(value === undefined || isPath(value), `${flag} ${quote(value)}: use an absolute path of plain characters`);

@@ -1,12 +1,13 @@
 import { openCommandSocket } from '@fairlead/haproxy';
 import type { HealthBoard, Logger, Registry } from '@fairlead/telemetry';
 import { mkdir } from 'node:fs/promises';
-import type { RunConfig } from './config.ts';
+import type { NamedConfig } from './config.ts';
 import { createHaproxySide } from './haproxy-side.ts';
 import { createHolder, type Holder } from './holder.ts';
 import { followLives } from './life.ts';
 import { watchOwnAddresses } from './link-watch.ts';
 import { createMachineMetrics } from './metrics.ts';
+import { STATE_FILE } from './name.ts';
 import { watchNodes } from './node-watch.ts';
 import { watchOldWorkers } from './old-worker-watch.ts';
 import { capabilitiesOf, closeParts, type MachinePrograms, openParts } from './parts.ts';
@@ -15,7 +16,7 @@ import { readStateFile } from './state-file.ts';
 import { createStatusBoard, type StatusBoard } from './status-board.ts';
 
 export interface MachineSettings {
-  readonly config: RunConfig;
+  readonly config: NamedConfig;
   readonly programs: MachinePrograms;
   readonly log: Logger;
   readonly health: HealthBoard;
@@ -65,7 +66,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     held: () => holder.held(),
   });
   await parts.ownership.prepare();
-  const stateFile = `${config.stateDir}/desired-state.json`;
+  const stateFile = `${config.stateDir}/${STATE_FILE}`;
   const remembered = await readStateFile(stateFile, (problem) => board.find('state file', [problem]));
   const firstPass = Promise.withResolvers<void>();
   const reconciler = startReconciler({

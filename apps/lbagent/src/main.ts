@@ -7,12 +7,15 @@ import {
   createMetrics,
   registerCertificateMetrics,
   startTelemetryServer,
+  VERSION,
 } from '@fairlead/telemetry';
 import { parseCommand, type RunConfig } from './config.ts';
 import { awaitEnrolment, join } from './enrolment.ts';
 import { setInService } from './fitness.ts';
 import { startMachine } from './machine.ts';
-import { AGENT_VERSION, keepalivedPaths, type MachinePrograms } from './parts.ts';
+import { awaitName } from './name.ts';
+import { becomeOwnerOf } from './owner.ts';
+import { keepalivedPaths, type MachinePrograms } from './parts.ts';
 import { findProgram } from './programs.ts';
 import { run } from './processes/run.ts';
 import { machineService, onlyCloudagent } from './server.ts';
@@ -37,6 +40,7 @@ async function main(): Promise<void> {
       process.exitCode = 2;
       return;
     case 'join': {
+      becomeOwnerOf(command.pkiDir);
       const refused = await join(await readAll(process.stdin), command.pkiDir);
       if (refused === undefined) return;
       complain(refused);
@@ -44,6 +48,7 @@ async function main(): Promise<void> {
       return;
     }
     case 'serving':
+      becomeOwnerOf(command.runDir);
       await setInService(
         { ...keepalivedPaths({ ...command, stateDir: '', keepalivedConfig: '' }) },
         command.runDir,
@@ -56,18 +61,24 @@ async function main(): Promise<void> {
 }
 
 /** Starts what serves first: the cloudagent may be away for as long as it likes. */
-async function serveMachine(config: RunConfig): Promise<void> {
-  const log = createLogger({ component: 'lbagent', level: config.logLevel });
+async function serveMachine(settings: RunConfig): Promise<void> {
+  const log = createLogger({ component: 'lbagent', level: settings.logLevel });
   const shutdown = new Shutdown({
     onProblem: ({ step, error }) => log.error({ err: error, step }, 'not stopped well'),
   });
   shutdown.onSignals(process);
-  const registry = createMetrics({ component: 'lbagent', version: AGENT_VERSION });
+  const registry = createMetrics({ component: 'lbagent', version: VERSION });
   const health = createHealthBoard(['haproxy', 'identity']);
-  const telemetry = await startTelemetryServer({ listen: config.metricsListen, registry, health });
+  const telemetry = await startTelemetryServer({ listen: settings.metricsListen, registry, health });
   shutdown.step('telemetry', () => telemetry.stop());
 
-  const programs = findPrograms(config, process.env['PATH'] ?? '');
+  const programs = findPrograms(settings, process.env['PATH'] ?? '');
+  const name = await awaitName(settings, shutdown.signal, (why) => {
+    log.warn(why);
+    health.report('identity', why);
+  });
+  if (name === undefined) return;
+  const config = { ...settings, name };
   const machine = await startMachine({
     config,
     programs,
@@ -100,7 +111,7 @@ async function serveMachine(config: RunConfig): Promise<void> {
         MachineService,
         machineService({ ...machine, log, now: Date.now, readConfig: () => readConfig(config, programs) }),
       ),
-      ...healthServices({ source: health, version: AGENT_VERSION, serviceNames: ['fairlead.v1.MachineService'] }),
+      ...healthServices({ source: health, version: VERSION, serviceNames: ['fairlead.v1.MachineService'] }),
     ],
     log,
     metrics,

@@ -14,6 +14,8 @@ export interface OwnershipSettings {
   readonly keepalived: string;
   readonly healthPort: number;
   readonly scripts: ScriptMode;
+  /** Whom keepalived runs as. */
+  readonly user: string;
 }
 
 /** Who answers for the addresses: keepalived, its configuration and the batches that its scripts run. */
@@ -32,7 +34,7 @@ export interface Ownership {
 }
 
 export function createOwnership(settings: OwnershipSettings, keepalived: Supervisor): Ownership {
-  const { paths, programs, healthPort, scripts } = settings;
+  const { paths, programs, healthPort, scripts, user } = settings;
   let batches = '';
   let prepared:
     | { readonly config: MachineConfig; readonly vips: Wanted['vips']; readonly links: readonly ObservedLink[] }
@@ -41,9 +43,9 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
   let ensured: { readonly config: MachineConfig; readonly findings: readonly string[] } | undefined;
   const ensureRunning = async (config: MachineConfig): Promise<readonly string[]> => {
     if (config.vrrpInstances.length === 0) return [];
-    const problems = keepalivedProblems({ config, paths, scripts });
+    const problems = keepalivedProblems({ config, paths, scripts, user });
     if (problems.length > 0) return problems.map((problem) => `keepalived: ${problem}`);
-    const content = renderKeepalived({ config, paths, scripts });
+    const content = renderKeepalived({ config, paths, scripts, user });
     const outcome = await writeKeepalivedConfig({ paths, keepalived: settings.keepalived, content });
     if (keepalived.status().kind === 'stopped') await keepalived.start();
     else if (outcome.kind === 'changed' && keepalived.status().kind === 'running') await keepalived.reload();

@@ -1,8 +1,9 @@
 import { openCommandSocket } from '@fairlead/haproxy';
 import type { Capabilities } from '@fairlead/model';
-import { release } from 'node:os';
+import { VERSION } from '@fairlead/telemetry';
+import { release, userInfo } from 'node:os';
 import type { DataPlane } from './apply.ts';
-import type { RunConfig } from './config.ts';
+import type { NamedConfig, RunConfig } from './config.ts';
 import type { HaproxySettings } from './haproxy-files.ts';
 import { keepalivedVersion } from './keepalived/files.ts';
 import type { KeepalivedPaths } from './keepalived/types.ts';
@@ -15,6 +16,7 @@ import { createOwnership, type Ownership } from './ownership.ts';
 import { childSupervisor } from './processes/child.ts';
 import { haproxySpec, keepalivedSpec } from './processes/specs.ts';
 import { systemdSupervisor } from './processes/systemd.ts';
+import { socketControl, systemctlControl } from './processes/unit-control.ts';
 import type { ProcessSpec, Supervisor } from './processes/types.ts';
 import { haproxyVersion } from './programs.ts';
 import { chooseScriptMode } from './script-mode.ts';
@@ -41,11 +43,10 @@ export interface Parts {
   readonly supervisors: { readonly haproxy: Supervisor; readonly keepalived: Supervisor };
 }
 
-export const AGENT_VERSION = '0.1.0';
 const RUNTIME_TIMEOUT_MS = 5_000;
 
 /** `onLack` hears, as a sentence, what this kernel cannot do. */
-export function openParts(config: RunConfig, programs: MachinePrograms, onLack: (message: string) => void): Parts {
+export function openParts(config: NamedConfig, programs: MachinePrograms, onLack: (message: string) => void): Parts {
   const haproxy = haproxySettings(config);
   const paths = keepalivedPaths(config);
   const supervisors = supervisorsOf(config, programs, paths);
@@ -64,6 +65,7 @@ export function openParts(config: RunConfig, programs: MachinePrograms, onLack: 
       keepalived,
       healthPort: config.healthPort,
       scripts: chooseScriptMode(config.keepalivedScripts),
+      user: userInfo().username,
     },
     supervisors.keepalived,
   );
@@ -96,7 +98,7 @@ export function keepalivedPaths(config: Pick<RunConfig, 'keepalivedConfig' | 'st
 
 export async function capabilitiesOf(programs: MachinePrograms): Promise<Capabilities> {
   return {
-    agentVersion: AGENT_VERSION,
+    agentVersion: VERSION,
     haproxyVersion: await haproxyVersion(programs.haproxy),
     keepalivedVersion: await keepalivedVersion(programs.keepalived),
     kernelVersion: release(),
@@ -117,9 +119,11 @@ function haproxySettings(config: RunConfig): HaproxySettings {
 }
 
 function supervisorsOf(config: RunConfig, programs: MachinePrograms, paths: KeepalivedPaths): Parts['supervisors'] {
+  const control =
+    config.unitControl === undefined ? systemctlControl(programs.systemctl) : socketControl(config.unitControl);
   const supervise = (spec: ProcessSpec): Supervisor =>
     config.processes === 'systemd'
-      ? systemdSupervisor(spec, { systemctl: programs.systemctl })
+      ? systemdSupervisor(spec, control)
       : childSupervisor(spec, { stateDirectory: config.runDir, logFile: `${config.runDir}/${spec.name}.log` });
   const haproxy = haproxySpec({
     binary: programs.haproxy,

@@ -4,6 +4,8 @@ import type { ScriptMode } from './keepalived/render.ts';
 /** How keepalived can move addresses here: see `ScriptMode`. `auto`: as this process' user and groups allow. */
 export function chooseScriptMode(asked: ScriptMode | 'auto'): ScriptMode {
   if (asked !== 'auto') return asked;
+  // Script security keeps others than root from having root run what they wrote.
+  if (process.geteuid?.() !== 0) return 'keepalived-unsecured';
   return scriptModeOf(readFileSync('/proc/self/uid_map', 'utf8'), readFileSync('/proc/self/gid_map', 'utf8'));
 }
 

@@ -4,3 +4,4 @@ export * from './log.ts';
 export * from './metrics.ts';
 export * from './telemetry-server.ts';
 export * from './trace.ts';
+export * from './version.ts';

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { withConnection } from '../cli.ts';
 import { oneOf } from './options.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '@fairlead/telemetry';
 
 export function versionCommand(cli: Cli): Command {
   return new Command('version')

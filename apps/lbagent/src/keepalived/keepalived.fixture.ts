@@ -65,7 +65,11 @@ export async function lifeOfAnOwner(scripts: ScriptMode): Promise<unknown> {
   const mac = (await links.observe()).links.find(({ device }) => device === 'eth0')!.mac!;
   const vips = machine.vips.map(address);
   await writeBatches(paths, [{ instance: 'edge-1', device: 'eth0', mac, anchor: address(ANCHOR), vips }]);
-  await writeKeepalivedConfig({ paths, keepalived, content: renderKeepalived({ config, paths, scripts }) });
+  await writeKeepalivedConfig({
+    paths,
+    keepalived,
+    content: renderKeepalived({ config, paths, scripts, user: 'root' }),
+  });
   writeFileSync(files.checkScript, '#!/bin/sh\nexit 0\n');
   await writeTrackFile(paths, true);
   const supervisor = supervisorsOf('lb-1').keepalived;

@@ -109,7 +109,7 @@ export async function setUp(machine: TestMachine): Promise<unknown> {
   await writeBatches(paths, [{ instance: 'edge-1', device: 'eth0', mac: mac!, anchor: address(ANCHOR), vips }]);
 
   const keepalived = programPath('keepalived');
-  const content = renderKeepalived({ config, paths, scripts: 'keepalived' });
+  const content = renderKeepalived({ config, paths, scripts: 'keepalived', user: 'root' });
   const outcome = await writeKeepalivedConfig({ paths, keepalived, content });
   if (outcome.kind === 'refused') throw new Error(outcome.message);
   await writeTrackFile(paths, true);

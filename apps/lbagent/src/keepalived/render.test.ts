@@ -41,6 +41,7 @@ const input: KeepalivedInput = {
     runDirectory: '/run/lbagent',
   },
   scripts: 'keepalived',
+  user: 'root',
 };
 
 const [first, second] = config.vrrpInstances;

@@ -7,22 +7,27 @@ export interface KeepalivedInput {
   readonly config: MachineConfig;
   readonly paths: KeepalivedPaths;
   readonly scripts: ScriptMode;
+  /** Whom keepalived runs as, and so its scripts. */
+  readonly user: string;
 }
 
 /**
  * Who moves the VIPs when the state changes.
  * `keepalived`: its scripts, with lbagent dead too, as long as nobody but root can change them.
- * `keepalived-unsecured`: the same without that condition, for a user namespace, where the files of the real root look foreign.
+ * `keepalived-unsecured`: the same without that condition: for a keepalived that is not root, so that there is nobody to protect,
+ * and for a user namespace, where the files of the real root look foreign.
  * `lbagent`: for where keepalived cannot run scripts at all (a user namespace with one group); lbagent must be alive then.
  */
 export type ScriptMode = 'keepalived' | 'keepalived-unsecured' | 'lbagent';
 
 /** PURE. What keeps this configuration from being rendered, all of it, each with what to do. Empty: nothing. */
-export function keepalivedProblems({ config, paths }: KeepalivedInput): readonly string[] {
+export function keepalivedProblems({ config, paths, user }: KeepalivedInput): readonly string[] {
   const { machine, members, networks, vrrpInstances } = config;
   const problems: string[] = [];
   const self = members.find(({ name }) => name === machine);
   if (!self) problems.push(`${machine} is not a member of its own set: list it in members`);
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(user))
+    problems.push(`${JSON.stringify(user)} is not the name of a user`);
   for (const path of Object.values(paths)) {
     if (!/^\/[A-Za-z0-9_./+@-]+$/.test(path)) problems.push(`${JSON.stringify(path)} is not a plain absolute path`);
   }
@@ -56,7 +61,7 @@ export function keepalivedProblems({ config, paths }: KeepalivedInput): readonly
 export function renderKeepalived(input: KeepalivedInput): string {
   const problems = keepalivedProblems(input);
   if (problems.length > 0) throw new Error(`keepalived.conf cannot be rendered: ${problems.join('; ')}`);
-  const { config, paths, scripts } = input;
+  const { config, paths, scripts, user } = input;
   const files = keepalivedFiles(paths);
   const checks = scripts !== 'lbagent';
   const instances = [...config.vrrpInstances].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -67,7 +72,7 @@ export function renderKeepalived(input: KeepalivedInput): string {
     '    vrrp_version 3',
     '    vrrp_check_unicast_src',
     '    vrrp_priority -20',
-    ...(checks ? ['    script_user root'] : []),
+    ...(checks ? [`    script_user ${user}`] : []),
     ...(scripts === 'keepalived' ? ['    enable_script_security'] : []),
     // After script_user: when a user has to be guessed first, a reload of 2.2 loses every script.
     `    vrrp_notify_fifo ${files.fifo}`,

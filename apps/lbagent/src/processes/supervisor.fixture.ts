@@ -7,6 +7,7 @@ import { identifyProcess } from './proc.ts';
 import { writeRecord } from './record.ts';
 import { run } from './run.ts';
 import { systemdSupervisor } from './systemd.ts';
+import { systemctlControl } from './unit-control.ts';
 import type { ProcessEvent, ProcessSpec, ProcessStatus, Supervisor } from './types.ts';
 
 /** A program that says what signals it hears, has a child as HAProxy's master has a worker, and ends on SIGTERM. */
@@ -229,7 +230,7 @@ export async function underSystemd(): Promise<unknown> {
   mkdirSync('/run/bin');
   writeFileSync('/run/bin/systemctl', SYSTEMCTL);
   chmodSync('/run/bin/systemctl', 0o755);
-  const supervisor = systemdSupervisor(specOf(''), { systemctl: '/run/bin/systemctl' });
+  const supervisor = systemdSupervisor(specOf(''), systemctlControl('/run/bin/systemctl'));
   await supervisor.start();
   const first = pidOf(supervisor.status());
   await supervisor.reload();
@@ -240,7 +241,7 @@ export async function underSystemd(): Promise<unknown> {
   await started;
   const second = pidOf(supervisor.status());
   supervisor.release();
-  const later = systemdSupervisor(specOf(''), { systemctl: '/run/bin/systemctl' });
+  const later = systemdSupervisor(specOf(''), systemctlControl('/run/bin/systemctl'));
   await later.start();
   const adopted = later.status();
   await later.restart();

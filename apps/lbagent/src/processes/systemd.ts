@@ -1,30 +1,33 @@
 import { identifyProcess, signal, whenGone, whenStopped } from './proc.ts';
-import { run, runOrThrow } from './run.ts';
 import { STOPPED_TOO_LONG_MS } from './types.ts';
 import type { ProcessEvent, ProcessSpec, ProcessStatus, Supervisor } from './types.ts';
-
-export interface SystemdOptions {
-  readonly systemctl: string;
-}
+import type { UnitControl, UnitVerb } from './unit-control.ts';
 
 const LOOK_EVERY_MS = 50;
 /** systemd gets this long to restart a unit by itself before lbagent asks for it. */
 const ASK_AFTER_MS = 1000;
 const ASK_EVERY_MS = 250;
+/** How long systemd may take to start or stop a unit. */
+const CHANGE_WITHIN_MS = 60_000;
 const ON_REQUEST = 'was ended on request';
 
 /** Leaves the program to systemd, watches its main process and asks for a start when systemd has given up on it. */
-export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): Supervisor {
+export function systemdSupervisor(spec: ProcessSpec, control: UnitControl): Supervisor {
   const listeners = new Set<(event: ProcessEvent) => void>();
   let status: ProcessStatus = { kind: 'stopped' };
   let wanted = false;
   let stopLooking: () => void = () => undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  const systemctl = (...args: string[]): Promise<string> => runOrThrow([options.systemctl, ...args]);
+  async function must(verb: UnitVerb): Promise<string> {
+    const done = await control(verb, spec.unit, CHANGE_WITHIN_MS);
+    if (done.code === 0) return done.stdout;
+    const said = done.stderr.trim() || done.stdout.trim();
+    throw new Error(`systemctl ${verb} ${spec.unit} failed (code ${done.code}): ${said}`);
+  }
 
   async function mainPid(): Promise<number> {
-    const shown = await systemctl('show', '--property=MainPID', spec.unit);
+    const shown = await must('show');
     return Number(/^MainPID=(\d+)$/m.exec(shown)?.[1] ?? '0');
   }
 
@@ -66,8 +69,8 @@ export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): S
   async function findAgain(ask: boolean): Promise<boolean> {
     if (!wanted) return true;
     if (ask) {
-      await run([options.systemctl, 'reset-failed', spec.unit]);
-      await run([options.systemctl, 'start', spec.unit], { timeoutMs: 60_000 });
+      await control('reset-failed', spec.unit);
+      await control('start', spec.unit, CHANGE_WITHIN_MS);
     }
     const pid = await mainPid().catch(() => 0);
     return pid > 0 && watch(pid, false);
@@ -75,7 +78,7 @@ export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): S
 
   async function startUnit(verb: 'start' | 'restart'): Promise<void> {
     const before = await mainPid();
-    await runOrThrow([options.systemctl, verb, spec.unit], { timeoutMs: 60_000 });
+    await must(verb);
     const pid = await mainPid();
     if (pid === 0 || !watch(pid, verb === 'start' && pid === before)) {
       throw new Error(`${spec.unit} did not stay up: see journalctl --unit=${spec.unit}`);
@@ -91,7 +94,7 @@ export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): S
     }
     wanted = true;
     // Workers that hear nothing any more would make systemd wait for its stop time-out.
-    await run([options.systemctl, 'kill', '--signal=SIGKILL', spec.unit]);
+    await control('kill', spec.unit);
     await startUnit('restart');
   }
 
@@ -104,13 +107,13 @@ export function systemdSupervisor(spec: ProcessSpec, options: SystemdOptions): S
     },
     async reload() {
       if (status.kind !== 'running') throw new Error(`${spec.name} cannot be reloaded: ${spec.unit} is not running`);
-      await systemctl('reload', spec.unit);
+      await must('reload');
     },
     async stop() {
       wanted = false;
       clearTimeout(timer);
       stopLooking();
-      await runOrThrow([options.systemctl, 'stop', spec.unit], { timeoutMs: 60_000 });
+      await must('stop');
       if (status.kind === 'running') tell({ kind: 'exited', pid: status.pid, reason: ON_REQUEST });
       status = { kind: 'stopped' };
     },

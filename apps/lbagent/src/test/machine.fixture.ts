@@ -7,7 +7,7 @@ import {
   type Port,
 } from '@fairlead/model';
 import { createHealthBoard, createLogger, createMetrics, type Registry } from '@fairlead/telemetry';
-import type { RunConfig } from '../config.ts';
+import type { NamedConfig } from '../config.ts';
 import { type Machine, startMachine } from '../machine.ts';
 import { programPath } from '../processes/namespace.fixture.ts';
 import { createNetwork, type Network, nodeProgram, clientProgram, type Peer } from './network.fixture.ts';
@@ -16,7 +16,7 @@ import type { Answer } from './client.fixture.ts';
 export const ANCHOR = '10.9.0.100';
 export const CLUSTER = 'prod';
 
-export function runConfig(change: Partial<RunConfig> = {}): RunConfig {
+export function runConfig(change: Partial<NamedConfig> = {}): NamedConfig {
   return {
     name: 'lb-1',
     listen: '127.0.0.1:0',
@@ -40,7 +40,7 @@ export function runConfig(change: Partial<RunConfig> = {}): RunConfig {
   };
 }
 
-export async function launch(config: RunConfig): Promise<{ machine: Machine; registry: Registry }> {
+export async function launch(config: NamedConfig): Promise<{ machine: Machine; registry: Registry }> {
   const registry = createMetrics({ component: 'lbagent', version: 'test' });
   const machine = await startMachine({
     config,

@@ -1,4 +1,0 @@
-import description from '../package.json' with { type: 'json' };
-
-/** Of this program. */
-export const VERSION: string = description.version;

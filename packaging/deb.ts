@@ -1,0 +1,72 @@
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Architecture, Package } from './package.ts';
+import { run } from './run.ts';
+import { stage, stamp } from './stage.ts';
+
+const ARCHITECTURES: Readonly<Record<Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
+const MAINTAINER = 'Fairlead maintainers <maintainers@fairlead.dev>';
+
+/** A Debian package in `out`; `work` is an empty directory. `seconds`: the time that everything in it bears. */
+export async function buildDeb(description: Package, seconds: number, { out, work }: Places): Promise<string> {
+  const root = join(work, 'root');
+  stage(description.entries, 'deb', root);
+  const control = join(root, 'DEBIAN');
+  mkdirSync(control, { mode: 0o755 });
+  writeFileSync(join(control, 'control'), renderControl(description, kilobytesOf(root)), { mode: 0o644 });
+  const config = description.entries.filter((entry) => entry.kind === 'file' && entry.config === true);
+  if (config.length > 0) {
+    writeFileSync(join(control, 'conffiles'), config.map(({ path }) => `${path}\n`).join(''), { mode: 0o644 });
+  }
+  for (const [name, text] of Object.entries(description.deb.scripts)) {
+    writeFileSync(join(control, name), text, { mode: 0o755 });
+  }
+  stamp(root, seconds);
+  const path = join(out, `${description.name}_${debVersion(description)}_${architectureOf(description)}.deb`);
+  await run(['dpkg-deb', '--root-owner-group', '-Zzstd', '-z9', '--build', root, path], {
+    SOURCE_DATE_EPOCH: `${seconds}`,
+  });
+  return path;
+}
+
+export interface Places {
+  readonly out: string;
+  readonly work: string;
+}
+
+/** A pre-release sorts before its release. */
+function debVersion({ version }: Package): string {
+  return version.replace('-', '~');
+}
+
+function architectureOf({ architecture }: Package): string {
+  return ARCHITECTURES[architecture];
+}
+
+function renderControl(description: Package, kilobytes: number): string {
+  const { deb } = description;
+  const fields = [
+    ['Package', description.name],
+    ['Version', debVersion(description)],
+    ['Architecture', architectureOf(description)],
+    ['Maintainer', MAINTAINER],
+    ['Installed-Size', `${kilobytes}`],
+    ['Depends', deb.depends.join(', ')],
+    ['Recommends', deb.recommends.join(', ')],
+    ['Section', 'net'],
+    ['Priority', 'optional'],
+    ['Description', `${description.summary}\n ${description.description}`],
+  ];
+  return fields
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name}: ${value}\n`)
+    .join('');
+}
+
+function kilobytesOf(directory: string): number {
+  let bytes = 0;
+  for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size;
+  }
+  return Math.ceil(bytes / 1024);
+}

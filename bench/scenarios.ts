@@ -1,4 +1,6 @@
+import { backendChange } from './backend-change.ts';
+import { machineShare } from './machine-share.ts';
 import type { Scenario } from './scenario.ts';
 
 /** In the order of the report. */
-export const SCENARIOS: readonly Scenario[] = [];
+export const SCENARIOS: readonly Scenario[] = [machineShare, backendChange];

@@ -6,7 +6,7 @@ import { must } from '../../e2e/lab/command.ts';
 import { nowNs, type ReloaderAnswer, type ReloaderOrder } from './protocol.ts';
 import { renderSeedConfig } from './seed-config.ts';
 import { serveOrders } from './serve-orders.ts';
-import { NODES, vipOf } from './state.ts';
+import { NODES, plainVipOf } from './state.ts';
 
 /**
  * The baseline: an agent that renders every service into haproxy.cfg, has HAProxy check it and reload it, as the packaged
@@ -33,7 +33,7 @@ async function load(): Promise<void> {
 }
 
 function addresses(indexes: readonly number[], verb: 'replace' | 'delete'): Promise<string> {
-  const lines = indexes.map((index) => `address ${verb} ${vipOf(index)}/32 dev eth0`);
+  const lines = indexes.map((index) => `address ${verb} ${plainVipOf(index)}/32 dev eth0`);
   return must(['ip', '-batch', '-'], { stdin: lines.join('\n') });
 }
 

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildApps, buildPrograms } from '../../tools/build.ts';
+import { buildApps, buildPrograms, NODE_FLAGS } from '../../tools/build.ts';
 import { type Machines, openMachines } from '../../e2e/lab/machines.ts';
 import { findOnPath, type Parts } from '../../e2e/lab/parts.ts';
 import { writeCredentials } from './credentials.ts';
@@ -77,7 +77,7 @@ async function runLbagent(machines: Machines, lbagent: string, directory: string
   // One flag a line.
   // prettier-ignore
   const argv = [
-    process.execPath, lbagent, 'run',
+    process.execPath, ...NODE_FLAGS.lbagent, lbagent, 'run',
     '--name', LB.name,
     '--listen', `${LB.address}:${LBAGENT_PORT}`,
     '--pki-dir', join(directory, 'pki'),

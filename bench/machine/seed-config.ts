@@ -1,4 +1,4 @@
-import { NODE_PORT, SERVICE_PORT, vipOf } from './state.ts';
+import { NODE_PORT, SERVICE_PORT, plainVipOf } from './state.ts';
 
 /**
  * haproxy.cfg in the plain way, a frontend and a backend for each service (number to backend addresses). Without health
@@ -6,10 +6,10 @@ import { NODE_PORT, SERVICE_PORT, vipOf } from './state.ts';
  */
 export function renderSeedConfig(services: ReadonlyMap<number, readonly string[]>, statsSocket: string): string {
   const blocks = [...services].map(([index, addresses]) => {
-    const name = `${vipOf(index)}_${SERVICE_PORT}`;
+    const name = `${plainVipOf(index)}_${SERVICE_PORT}`;
     return `
 frontend frontend_${name}
-    bind ${vipOf(index)}:${SERVICE_PORT}
+    bind ${plainVipOf(index)}:${SERVICE_PORT}
     mode tcp
     default_backend backend_${name}
 

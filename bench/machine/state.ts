@@ -11,9 +11,18 @@ export const SERVICE_PORT = 80;
 const CLUSTER = 'bench';
 const INSTANCE = 'bench-1';
 
-/** Address of service number `index`, from 0 on. */
+/** Where service number `index`, from 0 to 9,999, is to be found on the machine with lbagent. */
 export function vipOf(index: number): string {
-  return `10.9.${100 + Math.floor(index / 250)}.${1 + (index % 250)}`;
+  return addressFrom(100, index);
+}
+
+/** The same on the machine of the baseline. */
+export function plainVipOf(index: number): string {
+  return addressFrom(150, index);
+}
+
+function addressFrom(block: number, index: number): string {
+  return `10.9.${block + Math.floor(index / 250)}.${1 + (index % 250)}`;
 }
 
 /** A Service with five nodes behind it, or those named. */

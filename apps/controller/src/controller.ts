@@ -85,6 +85,7 @@ export function createController(options: ControllerOptions): Controller {
   const election = takePart(options, begin);
   const cluster = createCluster({
     service: (key) => turns.mark(key),
+    ownWrite: (key) => turns.markNews(key),
     nodes: () => turns.markNodes(),
     synced: begin,
   });

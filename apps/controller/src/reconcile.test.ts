@@ -139,7 +139,7 @@ const writer: ServiceWriter = {
   },
 };
 
-async function turn(): Promise<Outcome> {
+async function turn(other: Partial<ReconcileParts> = {}): Promise<Outcome> {
   const parts: ReconcileParts = {
     clusterName: 'prod',
     defaultClass: false,
@@ -151,6 +151,7 @@ async function turn(): Promise<Outcome> {
     published: new Map(),
     now: () => world.now,
     wallClock: () => new Date('2026-01-01T00:00:00Z'),
+    ...other,
   };
   return reconcile(KEY, parts, { trace: newTrace(), log: createLogger({ component: 'test', level: 'silent' }) });
 }
@@ -165,17 +166,48 @@ async function settle(): Promise<void> {
   throw new Error(`does not come to rest: ${world.steps.join(', ')}`);
 }
 
-it('puts the finalizer on, then ensures, then writes the status, each once', async () => {
+it('puts the finalizer on and ensures, then writes the status, each once', async () => {
   await settle();
   expect(world.steps.slice(0, 3)).toEqual(['finalizer on', 'ensure', 'status']);
   expect(world.steps.slice(3)).toEqual(['ensure']);
   expect(world.service!.status.ingress).toMatchObject([{ ip: VIP, ipMode: 'Proxy' }]);
 });
 
-it('ensures nothing when the finalizer could not be stored', async () => {
+it('publishes nothing when the finalizer could not be stored', async () => {
   world.failAt = 'finalizer on';
   await expect(turn()).rejects.toThrow('finalizer on');
-  expect(world.steps).toEqual(['finalizer on']);
+  expect(world.steps).toEqual(['finalizer on', 'ensure']);
+  await settle();
+  expect(world.steps).toEqual(['finalizer on', 'ensure', 'finalizer on', 'ensure', 'status', 'ensure']);
+});
+
+it('leaves no turn before both the finalizer and the cloudagent have answered', async () => {
+  const stored = Promise.withResolvers<'written'>();
+  const slow: ServiceWriter = { ...writer, addFinalizer: () => stored.promise };
+  world.failAt = 'ensure';
+  let over = false;
+  const running = turn({ writer: slow }).catch((error: unknown) => {
+    over = true;
+    return error;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(over).toBe(false);
+  stored.resolve('written');
+  expect(await running).toMatchObject({ message: 'failed at ensure' });
+});
+
+it('takes away what was made for a Service that vanished before its finalizer was on', async () => {
+  const late: ServiceWriter = {
+    ...writer,
+    addFinalizer: async () => {
+      world.service = undefined;
+      return 'gone';
+    },
+  };
+  await turn({ writer: late });
+  expect(world.held).toEqual(['uid-1']);
+  await settle();
+  expect(world.steps).toEqual(['ensure', 'remove uid-1']);
 });
 
 it('deletes, tells, and takes the finalizer off last', async () => {

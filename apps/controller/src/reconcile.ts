@@ -1,3 +1,4 @@
+import type { LoadBalancer } from '@fairlead/model';
 import type { Logger, Trace } from '@fairlead/telemetry';
 import { announceChange, announceDeleted, announceDeleting, announceEnsured } from './announce.ts';
 import type { Announcement } from './announce.ts';
@@ -56,12 +57,9 @@ export async function reconcile(key: string, parts: ReconcileParts, turn: Turn):
   if (wish === undefined) return undefined;
   if (wish.kind === 'not-ours') return release(service, parts, turn);
   if (wish.kind === 'refused') return tell(service, { ...wish, ...runningOf(service, session) }, parts, turn);
-  if ((await holdByFinalizer(service, parts)) === 'gone') return undefined;
-  const ensured = await session.ensure(wish.loadBalancer, turn.trace);
-  if (ensured.sent) {
-    turn.log.info({ service: key, id: service.metadata.uid, ...ensured.outcome }, 'asked for');
-    parts.reached?.('after-ensure');
-  }
+  // Side by side: what was made for a Service that vanished before its finalizer was on is found as a stranger's.
+  const [hold, ensured] = await bothEnded(holdByFinalizer(service, parts), ask(key, wish.loadBalancer, parts, turn));
+  if (hold === 'gone') return undefined;
   announceEnsured(service, wish.loadBalancer, ensured, cluster.nodes()).forEach(parts.announce);
   return publish(service, ensured, parts, turn);
 }
@@ -89,7 +87,22 @@ async function removeStrangers(
   }
 }
 
-/** The finalizer is durable before anything is made, so that nothing made can be forgotten. */
+/** What both answered; when one fails the other has ended too, so that no turn leaves work behind that runs on. */
+async function bothEnded<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b]);
+  return [await a, await b];
+}
+
+async function ask(key: string, loadBalancer: LoadBalancer, parts: ReconcileParts, turn: Turn): Promise<Ensured> {
+  const ensured = await parts.session.ensure(loadBalancer, turn.trace);
+  if (ensured.sent) {
+    turn.log.info({ service: key, id: loadBalancer.id, ...ensured.outcome }, 'asked for');
+    parts.reached?.('after-ensure');
+  }
+  return ensured;
+}
+
+/** The finalizer is durable before an address is published, so that nobody loses one in silence. */
 async function holdByFinalizer(
   service: ServiceObject,
   { writer, reached }: ReconcileParts,

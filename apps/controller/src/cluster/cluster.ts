@@ -32,6 +32,8 @@ export type KindName = 'services' | 'nodes' | 'endpointslices' | 'namespaces';
 /** An event only marks what it touches; nothing of it travels further. */
 export interface Marks {
   service(key: string): void;
+  /** What we wrote ourselves has changed a Service: the same story goes on. */
+  ownWrite(key: string): void;
   /** One mark, however many Services use the nodes. */
   nodes(): void;
   synced(): void;
@@ -63,9 +65,11 @@ export function createCluster(marks: Marks): Cluster {
     if (isSynced()) marks.synced();
   };
 
+  let isOwnWrite = false;
   const services: Cache<ServiceObject> = createCache((key, _before, after) => {
     indexed(keysIn, key.split('/')[0]!, key, after !== undefined);
-    marks.service(key);
+    if (isOwnWrite) marks.ownWrite(key);
+    else marks.service(key);
   }, onSynced);
   const nodes: Cache<NodeObject> = createCache(() => marks.nodes(), onSynced);
   const slices: Cache<SliceObject> = createCache((key, before, after) => {
@@ -102,7 +106,12 @@ export function createCluster(marks: Marks): Cluster {
     observeService(raw) {
       const object = narrowService(raw);
       if (object === undefined) return;
-      services.observe(keyOf(object.metadata), { object, resourceVersion: object.metadata.resourceVersion });
+      isOwnWrite = true;
+      try {
+        services.observe(keyOf(object.metadata), { object, resourceVersion: object.metadata.resourceVersion });
+      } finally {
+        isOwnWrite = false;
+      }
     },
     get synced() {
       return isSynced();

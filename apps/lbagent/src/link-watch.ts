@@ -1,6 +1,7 @@
 import { ownedInstances } from './keepalived/state.ts';
 import { diffAddresses } from './links/plan.ts';
-import type { Links, LinksObserved } from './links/types.ts';
+import { isKnown } from './links/news.ts';
+import type { LinkNews, Links, LinksObserved } from './links/types.ts';
 import type { Reconciler } from './reconcile.ts';
 import type { Held } from './state.ts';
 
@@ -24,7 +25,15 @@ export function watchOwnAddresses(parts: LinkWatchParts): () => void {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let notBefore = 0;
+  let news: LinkNews[] = [];
   const look = async (): Promise<void> => {
+    const heard = news;
+    news = [];
+    const view = parts.reconciler.current()?.view;
+    if (view && isKnown(heard, view)) {
+      timer = undefined;
+      return;
+    }
     const startedAt = performance.now();
     const observed = await parts.links.observe();
     const now = performance.now();
@@ -32,7 +41,8 @@ export function watchOwnAddresses(parts: LinkWatchParts): () => void {
     notBefore = now + SHARE * (now - startedAt);
     if (!stopped && differs(observed, parts)) parts.reconciler.look();
   };
-  const stopWatching = parts.links.watch(() => {
+  const stopWatching = parts.links.watch((each) => {
+    news.push(each);
     timer ??= setTimeout(
       () => {
         look().catch(parts.onError);

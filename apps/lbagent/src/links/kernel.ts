@@ -32,14 +32,17 @@ export function openLinks(options: LinksOptions): Links {
     complaint: /Object "fairlead-sync" is unknown[^\n]*\nCommand failed [^\n]*\n/,
   });
 
+  let seen: LinksObserved | undefined;
+
   async function observe(): Promise<LinksObserved> {
-    return parseLinks(await runOrThrow([ip, '-j', 'addr', 'show']));
+    return (seen = parseLinks(await runOrThrow([ip, '-j', 'addr', 'show'])));
   }
 
   async function announceAll(
     devices: readonly string[],
   ): Promise<{ unannounced: readonly string[]; announced: number }> {
-    const { links, addresses } = await observe();
+    // A hardware address that changes is news, for which somebody looks again: it is not worth a look each time.
+    const { links, addresses } = seen ?? (await observe());
     const ours = links.flatMap(({ device, mac }) =>
       mac !== undefined && devices.includes(device) ? [{ device, mac }] : [],
     );
@@ -51,8 +54,9 @@ export function openLinks(options: LinksOptions): Links {
       message,
     }));
     const unannounced: string[] = [];
+    const now = refused.length > 0 ? (await observe()).addresses : [];
     for (const { device, message } of refused) {
-      const vips = addresses.filter((each) => each.device === device && each.ours);
+      const vips = now.filter((each) => each.device === device && each.ours);
       if (options.arping === undefined || !(await announceByArping(options.arping, vips))) {
         unannounced.push(
           `${device} does not announce its addresses: ${message}. Install arping, which does it another way`,

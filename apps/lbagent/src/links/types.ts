@@ -27,6 +27,26 @@ export interface LinksObserved {
   readonly addresses: readonly ObservedAddress[];
 }
 
+/** What a caller believes of the links. */
+export interface LinksKnown {
+  /** By `linkAddressKey`. */
+  readonly addresses: ReadonlyMap<string, unknown>;
+  readonly links: readonly ObservedLink[];
+}
+
+/** A change that the kernel tells of. */
+export type LinkNews =
+  | { readonly kind: 'address'; readonly device: string; readonly address: Address; readonly there: boolean }
+  | {
+      readonly kind: 'link';
+      readonly device: string;
+      readonly there: boolean;
+      readonly up: boolean;
+      readonly mac?: string;
+    }
+  /** Anything may be different. */
+  | { readonly kind: 'unknown' };
+
 export interface LinkAddressChange {
   readonly add: readonly LinkAddress[];
   readonly remove: readonly LinkAddress[];
@@ -65,6 +85,6 @@ export interface Links {
   /** Puts rule, route and sysctls in place; returns what had to be repaired (empty: nothing was amiss). */
   ensureRouting(settings: RoutingSettings): Promise<readonly Repair[]>;
   /** Calls back at once when an address or link changes, whoever changed it. Returns the way to stop. */
-  watch(listener: () => void): () => void;
+  watch(listener: (news: LinkNews) => void): () => void;
   close(): Promise<void>;
 }

@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { parseNews } from './news.ts';
+import type { LinkNews } from './types.ts';
 
 /**
- * Calls back whenever the kernel says that an address or a link changed (`ip monitor`), and after each start of the
+ * Calls back whenever the kernel says that an address or a link changed (`ip -o monitor`), and after each start of the
  * monitor, since changes may have been missed before. Returns the way to stop.
  */
-export function watchLinks(monitor: readonly string[], listener: () => void): () => void {
+export function watchLinks(monitor: readonly string[], listener: (news: LinkNews) => void): () => void {
   let stopped = false;
   let child: ChildProcess | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -14,8 +17,8 @@ export function watchLinks(monitor: readonly string[], listener: () => void): ()
     const [program, ...args] = monitor;
     const started = spawn(program!, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     child = started;
-    started.stdout.on('data', listener);
-    started.once('spawn', listener);
+    createInterface({ input: started.stdout }).on('line', (line) => listener(parseNews(line)));
+    started.once('spawn', () => listener({ kind: 'unknown' }));
     started.once('error', restart);
     started.once('exit', restart);
   };

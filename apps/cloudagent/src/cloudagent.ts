@@ -9,6 +9,7 @@ import {
   SiteService,
 } from '@fairlead/rpc';
 import {
+  asFlagged,
   createHealthBoard,
   createMetrics,
   type HealthBoard,
@@ -32,7 +33,9 @@ import { startRestTimer } from './rest-timer.ts';
 import { formatViolation, SiteFiles } from './site-files.ts';
 import { siteService } from './site-service.ts';
 import { StatusBoard } from './status-board.ts';
+import { followStore } from './store/followed-store.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
+import { StoreFailure } from './store/store.ts';
 import { TruthKeeper } from './truth-keeper.ts';
 import { Watchers } from './watch-status.ts';
 
@@ -75,23 +78,30 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
   const health = createHealthBoard();
   // Only what keeps it from serving: a lost machine must not take the cloudagent away from its controllers too.
   const readiness = createHealthBoard(['cloudagent']);
-  const telemetry = await startTelemetryServer({ listen: config.metricsListen, registry, health: readiness });
+  const telemetry = await asFlagged(
+    '--metrics-listen',
+    startTelemetryServer({ listen: config.metricsListen, registry, health: readiness }),
+  );
   shutdown.step('telemetry', () => telemetry.stop());
 
-  const store = openSqliteStore({ file: join(config.stateDir, 'cloudagent.db') });
-  shutdown.step('store', () => store.close());
   const commits = commitHistogram(registry);
+  const store = followStore(openSqliteStore({ file: join(config.stateDir, 'cloudagent.db') }), {
+    onCommitted: (milliseconds) => commits.observe(milliseconds / 1_000),
+    onProblem(problem) {
+      health.report('store', problem);
+      if (problem === undefined) log.info('changes can be stored again');
+      else log.error(`${problem}; what is served goes on, and every change is refused until then`);
+    },
+  });
+  shutdown.step('store', () => store.close());
   const keeper = await TruthKeeper.load({
     store,
     codec: { toText: resourceToText, fromText: resourceFromText },
-    onCommit: (outcome) => {
-      if ('milliseconds' in outcome) commits.observe(outcome.milliseconds / 1_000);
-      health.report('store', 'error' in outcome ? cannotStore(outcome.error, config.stateDir) : undefined);
-    },
     ...(failpoints.afterCommit && { afterCommit: failpoints.afterCommit }),
   });
-  const onError = (error: unknown) =>
-    log.error({ err: error }, 'a change could not be made durable: look at the state directory');
+  const onError = (error: unknown): void => {
+    if (!(error instanceof StoreFailure)) log.error({ err: error }, 'a change failed unexpectedly');
+  };
   await followSiteFiles({ config, log, shutdown, now }, keeper, health);
 
   const ports = { control: 0, join: 0, metrics: telemetry.port };
@@ -150,11 +160,6 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
   shutdown.step('readiness', () => readiness.report('cloudagent', 'the cloudagent is stopping'));
   log.info({ site: siteName, ...ports, epoch: keeper.truth.counters.epoch }, 'started');
   return ports;
-}
-
-function cannotStore(error: unknown, stateDir: string): string {
-  const why = error instanceof Error ? error.message : String(error);
-  return `nothing can be stored in ${stateDir} (${why}): make room there; what is served goes on`;
 }
 
 type Context = Pick<CloudagentSettings, 'config' | 'log' | 'shutdown' | 'identityPlace'> & {

@@ -1,9 +1,9 @@
 import { podAccess, secretFiles } from '@fairlead/certs';
 import { failpoint, Shutdown } from '@fairlead/control-loop';
-import { createLogger } from '@fairlead/telemetry';
+import { createLogger, explainFailure, withoutSecrets } from '@fairlead/telemetry';
 import { type Failpoints, SiteFilesRefused, startCloudagent } from './cloudagent.ts';
 import { type Config, parseConfig } from './config.ts';
-import { StoreRefused } from './store/sqlite-store.ts';
+import { StoreRefused } from './store/store.ts';
 
 await main();
 
@@ -34,9 +34,8 @@ async function start(config: Config): Promise<void> {
     start.isOver = true;
   } catch (error) {
     await shutdown.begin();
-    const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(
-      message
+      withoutSecrets(explainFailure(error))
         .split('\n')
         .map((line) => `cloudagent: ${line}\n`)
         .join(''),

@@ -105,7 +105,7 @@ describe('site files', () => {
     writeFileSync(file, '');
     expect(await files.load()).toMatchObject([{ message: expect.stringContaining('declares nothing any more') }]);
     renameSync(file, `${file}.away`);
-    expect(await files.load()).toMatchObject([{ message: expect.stringContaining('ENOENT') }]);
+    expect(await files.load()).toMatchObject([{ message: expect.stringContaining('is not there: make it') }]);
     expect(declared()).toEqual(before);
   });
 

@@ -1,4 +1,4 @@
-import type { Logger } from '@fairlead/telemetry';
+import { explainFailure, type Logger } from '@fairlead/telemetry';
 import { type FSWatcher, watch } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -95,7 +95,7 @@ export class SiteFiles {
       this.#tellApplied(outcome.applied.filter(({ result }) => result !== 'unchanged'));
       return [];
     } catch (error) {
-      return [about(path, error instanceof Error ? error.message : String(error))];
+      return [about(path, explainFailure(error))];
     }
   }
 

@@ -24,6 +24,9 @@ export interface StatusBoardSettings {
   readonly onError: (error: unknown) => void;
 }
 
+/** What could not be made durable is tried again after so long. */
+const PUBLISH_AGAIN_MS = 2_000;
+
 /**
  * The newest status of every load balancer. Looks again when the truth, a machine, or the time of a promise changes;
  * many changes at once are one look.
@@ -37,6 +40,7 @@ export class StatusBoard {
   #look: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(settings: StatusBoardSettings) {
     this.#settings = settings;
@@ -53,6 +57,7 @@ export class StatusBoard {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     clearImmediate(this.#look);
     clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
   }
 
   /** As of now, with what each machine says; undefined: there is no such load balancer. */
@@ -106,7 +111,12 @@ export class StatusBoard {
     this.#dirty.clear();
     if (serving.size === 0) return;
     // Told only when it is durable: it must hold for the next life too.
-    this.#settings.keeper.change((truth) => publish(truth, serving)).catch(this.#settings.onError);
+    this.#settings.keeper
+      .change((truth) => publish(truth, serving))
+      .catch((error: unknown) => {
+        this.#settings.onError(error);
+        this.#retry = setTimeout(() => this.#mark(serving.keys()), PUBLISH_AGAIN_MS).unref();
+      });
   }
 
   #judge(id: string, serving: Map<string, number>): void {

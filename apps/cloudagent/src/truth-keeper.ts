@@ -3,7 +3,7 @@ import type { Node } from '@fairlead/model';
 import type { Trace } from '@fairlead/telemetry';
 import { KEYS, type ResourceCodec, transactionOf } from './records.ts';
 import { resourceKey } from './site.ts';
-import type { Store } from './store/store.ts';
+import { type Entry, type Store, StoreRefused } from './store/store.ts';
 import type { Changes, Counters, Decision, HeldLoadBalancer, Session, SetRecord, Truth } from './truth.ts';
 import { MutableTruth } from './mutable-truth.ts';
 
@@ -17,8 +17,6 @@ export interface Committed {
 export interface TruthOptions {
   readonly store: Store;
   readonly codec: ResourceCodec;
-  /** Told of each attempt to commit: how long it took, or why it failed. */
-  readonly onCommit?: (outcome: { readonly milliseconds: number } | { readonly error: unknown }) => void;
   /** Called between a commit and its effect on memory; a test ends the process there. */
   readonly afterCommit?: () => void;
 }
@@ -76,36 +74,31 @@ export class TruthKeeper {
   }
 
   async #commit(changes: Changes): Promise<void> {
-    const { store, codec, onCommit } = this.#options;
-    const started = performance.now();
-    try {
-      const outcome = await store.commit(transactionOf(changes, this.#truth, codec));
-      if (!outcome.ok) {
-        const what = `the store disagrees with what this cloudagent knows (${outcome.conflict})`;
-        throw new TruthConflict(`${what}: restart it`);
-      }
-      onCommit?.({ milliseconds: performance.now() - started });
-    } catch (error) {
-      onCommit?.({ error });
-      throw error;
-    }
+    const { store, codec } = this.#options;
+    const outcome = await store.commit(transactionOf(changes, this.#truth, codec));
+    if (outcome.ok) return;
+    const what = `the store disagrees with what this cloudagent knows (${outcome.conflict})`;
+    throw new TruthConflict(`${what}: restart it`);
   }
 }
 
 async function readTruth({ store, codec }: TruthOptions): Promise<MutableTruth> {
-  const read = async (prefix: string) =>
-    (await store.list(prefix)).map(({ key, value }) => ({ name: key.slice(prefix.length), text: value }));
   // Only this file's writer makes these texts, in the schema that the store was brought to.
   const mapOf = async <Type>(prefix: string): Promise<Map<string, Type>> =>
-    new Map((await read(prefix)).map(({ name, text }) => [name, JSON.parse(text) as Type]));
+    new Map(
+      (await store.list(prefix)).map((entry) => [
+        entry.key.slice(prefix.length),
+        readRecord(entry, (text) => JSON.parse(text) as Type),
+      ]),
+    );
   const counters = await store.get(KEYS.counters);
   const truth = new MutableTruth(
     [...(await mapOf<Holding>(KEYS.address)).values()],
     [...(await mapOf<Rest>(KEYS.rest)).values()],
   );
-  const resources = (await read(KEYS.resource)).map(({ text }) => codec.fromText(text));
+  const resources = (await store.list(KEYS.resource)).map((entry) => readRecord(entry, (text) => codec.fromText(text)));
   truth.take({
-    counters: counters === undefined ? {} : (JSON.parse(counters.value) as Counters),
+    counters: counters === undefined ? {} : readRecord(counters, (text) => JSON.parse(text) as Counters),
     resources: new Map(resources.map((resource) => [resourceKey(resource), resource])),
     loadBalancers: await mapOf<HeldLoadBalancer>(KEYS.loadBalancer),
     sessions: await mapOf<Session>(KEYS.session),
@@ -116,4 +109,15 @@ async function readTruth({ store, codec }: TruthOptions): Promise<MutableTruth> 
     truth.take({ nodes: new Map([[cluster, new Map([[node.name, node]])]]) });
   }
   return truth;
+}
+
+function readRecord<Type>({ key, value }: Entry, read: (text: string) => Type): Type {
+  try {
+    return read(value);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StoreRefused(
+      `the store's record ${key} cannot be read (${reason}): start the version that wrote it, or put a backup of the state directory in its place`,
+    );
+  }
 }

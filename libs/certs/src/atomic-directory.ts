@@ -25,8 +25,13 @@ export async function writeWhole(directory: string, files: readonly WholeFile[])
   await chmod(directory, 0o700);
   const version = versionPrefix + randomBytes(8).toString('hex');
   await mkdir(join(directory, version), { mode: 0o700 });
-  for (const file of files) await writeDurably(join(directory, version, file.name), file);
-  await syncDirectory(join(directory, version));
+  try {
+    for (const file of files) await writeDurably(join(directory, version, file.name), file);
+    await syncDirectory(join(directory, version));
+  } catch (error) {
+    await rm(join(directory, version), { recursive: true, force: true });
+    throw error;
+  }
   for (const file of files) await link(directory, file.name, join(currentLink, file.name));
   await link(directory, currentLink, version);
   await syncDirectory(directory);
@@ -72,6 +77,9 @@ async function writeDurably(path: string, file: WholeFile): Promise<void> {
   try {
     await handle.writeFile(file.content);
     await handle.sync();
+  } catch (error) {
+    // A full disk is told of without the file.
+    throw error instanceof Error ? Object.assign(error, { path }) : error;
   } finally {
     await handle.close();
   }

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createAuthority, issueLeaf, withFreshIssuing } from './authority.ts';
-import { openAuthority } from './authority-directory.ts';
+import { createAuthority, issueLeaf, withFreshIssuing, type AuthorityState } from './authority.ts';
+import { openAuthority, rootFingerprint } from './authority-directory.ts';
 import { readCertificate } from './certificate-facts.ts';
 import { formatIdentity, type Identity } from './identity.ts';
 import { acceptedPublicKey, makeKeyPair, publicKeyToDer } from './keys.ts';
@@ -103,12 +103,15 @@ describe('an authority', () => {
   });
 });
 
+const open = (directory: string, at = now, knownRoot?: string): Promise<AuthorityState> =>
+  openAuthority(directory, { site: 'lab', now: at, knownRoot });
+
 describe('the identity directory', () => {
   it('is made at the first start and gives the same authority at the next', async () => {
     await withDirectory(async (directory) => {
       const path = join(directory, 'identity');
-      const first = await openAuthority(path, 'lab', now);
-      const second = await openAuthority(path, 'lab', now + day);
+      const first = await open(path);
+      const second = await open(path, now + day);
       expect(second.root.certificate).toEqual(first.root.certificate);
       expect(second.issuing.certificate).toEqual(first.issuing.certificate);
       expect(statSync(path).mode & 0o777).toBe(0o700);
@@ -118,30 +121,70 @@ describe('the identity directory', () => {
 
   it('keeps the next issuing CA', async () => {
     await withDirectory(async (directory) => {
-      const first = await openAuthority(directory, 'lab', now);
-      const renewed = await openAuthority(directory, 'lab', now + 200 * day);
+      const first = await open(directory);
+      const renewed = await open(directory, now + 200 * day);
       expect(renewed.issuing.certificate).not.toEqual(first.issuing.certificate);
-      expect((await openAuthority(directory, 'lab', now + 201 * day)).issuing.certificate).toEqual(
-        renewed.issuing.certificate,
-      );
+      expect((await open(directory, now + 201 * day)).issuing.certificate).toEqual(renewed.issuing.certificate);
     });
   });
 
   it('of another site is refused and left alone', async () => {
     await withDirectory(async (directory) => {
-      await openAuthority(directory, 'lab', now);
+      await open(directory);
       const before = readFileSync(join(directory, 'root.crt'));
-      await expect(openAuthority(directory, 'other', now)).rejects.toThrow(/site "lab", not of "other"/);
+      await expect(openAuthority(directory, { site: 'other', now })).rejects.toThrow(/site "lab", not of "other"/);
       expect(readFileSync(join(directory, 'root.crt'))).toEqual(before);
     });
   });
 
   it('with a key that is not that of its certificate is refused', async () => {
     await withDirectory(async (directory) => {
-      await openAuthority(directory, 'lab', now);
+      await open(directory);
       chmodSync(join(directory, 'issuing.key'), 0o600);
       writeFileSync(join(directory, 'issuing.key'), readFileSync(join(directory, 'root.key')));
-      await expect(openAuthority(directory, 'lab', now)).rejects.toThrow(/not that of its certificate/);
+      await expect(open(directory)).rejects.toThrow(/issuing\.key is not the key of issuing\.crt: restore/);
+    });
+  });
+
+  it.each(['site.json', 'root.crt', 'root.key', 'issuing.crt', 'issuing.key'])(
+    'that has lost %s is no reason for a second authority, and one with it cut off is named as damaged',
+    async (name) => {
+      await withDirectory(async (directory) => {
+        const first = await open(directory);
+        const content = readFileSync(join(directory, name));
+        writeFileSync(join(directory, name), content.subarray(0, 12));
+        await expect(open(directory)).rejects.toThrow(`${directory}/${name} is damaged: restore all of it`);
+        rmSync(join(directory, 'current', name));
+        await expect(open(directory)).rejects.toThrow(
+          new RegExp(`has lost ${name}, .*restore all of it from a backup`),
+        );
+        writeFileSync(join(directory, 'current', name), content);
+        expect((await open(directory)).root.certificate).toEqual(first.root.certificate);
+      });
+    },
+  );
+
+  it('that is empty, or of another authority, although the site has one is refused', async () => {
+    await withDirectory(async (directory) => {
+      const known = rootFingerprint(await open(join(directory, 'first')));
+      await expect(open(join(directory, 'empty'), now, known)).rejects.toThrow(
+        /has lost .*correct where the identity is kept/,
+      );
+      await open(join(directory, 'second'));
+      await expect(open(join(directory, 'second'), now, known)).rejects.toThrow(/holds another authority/);
+      await expect(open(join(directory, 'first'), now, known)).resolves.toBeDefined();
+    });
+  });
+
+  it('made by a clock that was ahead is of use again once the root has begun; before, the clock is blamed', async () => {
+    await withDirectory(async (directory) => {
+      await open(directory);
+      const ahead = await open(directory, now + 300 * day);
+      const back = await open(directory, now + day);
+      expect(new X509Certificate(back.issuing.certificate).validFromDate.getTime()).toBeLessThan(now + day);
+      expect(back.issuing.certificate).not.toEqual(ahead.issuing.certificate);
+      await expect(open(directory, now - 365 * day)).rejects.toThrow(/the clock says .*: set the clock/);
+      await expect(open(directory, now + 11 * 365 * day)).rejects.toThrow(/the clock says .*: set the clock/);
     });
   });
 });

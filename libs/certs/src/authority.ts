@@ -60,12 +60,21 @@ export async function createAuthority(site: string, now: number): Promise<Author
 }
 
 /**
- * The authority as it should be now: with a new issuing CA from half of the old one's life on. What the old one
- * signed stays valid, because leaves are sent with their chain and only the root is trusted.
+ * The authority as it should be now: with a new issuing CA from half of the old one's life on, and when the old one was
+ * made by a clock that was ahead. What the old one signed stays valid, because leaves are sent with their chain and only
+ * the root is trusted. Throws when the clock is outside the root's life.
  */
 export async function withFreshIssuing(state: AuthorityState, now: number): Promise<AuthorityState> {
+  const root = new X509Certificate(state.root.certificate);
+  if (now < root.validFromDate.getTime() || now >= root.validToDate.getTime()) {
+    const life = [root.validFromDate, root.validToDate].map((date) => date.toISOString().slice(0, 10)).join(' to ');
+    throw new Error(
+      `the clock says ${new Date(now).toISOString()}, and the authority of site "${state.site}" is good from ${life}: set the clock (see timedatectl)`,
+    );
+  }
   const { validFromDate, validToDate } = new X509Certificate(state.issuing.certificate);
-  if (now < (validFromDate.getTime() + validToDate.getTime()) / 2) return state;
+  const isAhead = now < validFromDate.getTime();
+  if (!isAhead && now < (validFromDate.getTime() + validToDate.getTime()) / 2) return state;
   return { ...state, issuing: await makeIssuing(state.site, state.root, now) };
 }
 

@@ -157,30 +157,34 @@ describe('files in a Secret', () => {
 
 describe('in a Secret', () => {
   it('an authority is made once, and the next start finds it', async () => {
-    const made = await openAuthority(open(), 'lab', Date.now());
-    const found = await openAuthority(open(), 'lab', Date.now());
+    const made = await openAuthority(open(), { site: 'lab', now: Date.now() });
+    const found = await openAuthority(open(), { site: 'lab', now: Date.now() });
     expect(found.root.certificate).toEqual(made.root.certificate);
-    await expect(openAuthority(open(), 'other', Date.now())).rejects.toThrow(/holds the identity of site "lab"/);
+    await expect(openAuthority(open(), { site: 'other', now: Date.now() })).rejects.toThrow(
+      /holds the identity of site "lab"/,
+    );
   });
 
   it('half an authority is refused, and nothing is written over it', async () => {
-    await openAuthority(open(), 'lab', Date.now());
+    await openAuthority(open(), { site: 'lab', now: Date.now() });
     const { 'root.key': _lost, ...rest } = secret?.data ?? {};
     touch(rest);
-    await expect(openAuthority(open(), 'lab', Date.now())).rejects.toThrow(/lacks one of .*root\.key.*restore/);
+    await expect(openAuthority(open(), { site: 'lab', now: Date.now() })).rejects.toThrow(
+      /has lost root\.key, .*restore/,
+    );
     expect(secret?.data).toEqual(rest);
   });
 
   it('an authority that was lost is put back by whoever still knows it', async () => {
-    const known = await openAuthority(open(), 'lab', Date.now());
+    const known = await openAuthority(open(), { site: 'lab', now: Date.now() });
     touch(undefined);
-    await openAuthority(open(), 'lab', Date.now(), known);
-    const found = await openAuthority(open(), 'lab', Date.now());
+    await openAuthority(open(), { site: 'lab', now: Date.now(), known });
+    const found = await openAuthority(open(), { site: 'lab', now: Date.now() });
     expect(found.root.certificate).toEqual(known.root.certificate);
   });
 
   it('an enrolment is kept whole', async () => {
-    const authority = await openAuthority(join(scratch, 'authority'), 'lab', Date.now());
+    const authority = await openAuthority(join(scratch, 'authority'), { site: 'lab', now: Date.now() });
     const identity = { kind: 'controller', site: 'lab', name: 'prod' } as const;
     const enrolment = { identity, material: await materialOf(authority, identity), join: 'a:1', control: 'a:2' };
     expect(await readEnrolment(open())).toBeUndefined();

@@ -20,11 +20,14 @@ export interface BoundarySettings {
   readonly log: Logger;
   /** Aborted when the server begins to stop. */
   readonly stopping: AbortSignal;
+  /** The answer to an error that is not a RpcFailure and yet expected; undefined: it is not. */
+  readonly expected?: (error: unknown) => RpcFailure | undefined;
 }
 
 /**
  * Around every handler: gives it `identity` and `trace`, and turns what it throws into what the caller may know. A
- * RpcFailure made here is the answer; anything else is INTERNAL with the trace id, and is logged here, once.
+ * RpcFailure made here is the answer, and so is what `expected` makes of an error; anything else is INTERNAL with the
+ * trace id, and is logged here, once.
  */
 export function boundary(settings: BoundarySettings): ServerMiddleware<HandlerExtras> {
   return async function* aroundHandler(call, context) {
@@ -48,10 +51,12 @@ export function boundary(settings: BoundarySettings): ServerMiddleware<HandlerEx
 
 function toAnswer(
   error: unknown,
-  { log, stopping }: BoundarySettings,
+  { log, stopping, expected }: BoundarySettings,
   { trace, method }: { trace: Trace; method: string },
 ): RpcFailure {
   if (error instanceof RpcFailure && error.origin === 'local') return error;
+  const known = expected?.(error);
+  if (known !== undefined) return known;
   if (stopping.aborted) return failure('UNAVAILABLE', 'STOPPING', 'the server is stopping: call again');
   withTrace(log, trace).error({ err: error, method }, 'a call failed unexpectedly');
   const message = `something went wrong inside: look for ${trace.traceId} in the log of the service`;

@@ -1,13 +1,17 @@
-import type { Logger } from '@fairlead/telemetry';
-import { ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { explainFailure, type Logger } from '@fairlead/telemetry';
+import { logVerbosity, setLogVerbosity, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { createServer, type CompatServiceDefinition, type Server, type ServiceImplementation } from 'nice-grpc';
 import { rm } from 'node:fs/promises';
 import { boundary, type HandlerExtras } from './boundary.ts';
 import type { CallerRule } from './caller.ts';
+import type { RpcFailure } from './failure.ts';
 import { gate, type Authorise } from './gate.ts';
 import type { RpcMetrics } from './metrics.ts';
 import { countingRefusedHandshakes } from './refused-handshakes.ts';
 import { bindPrivately } from './unix-socket.ts';
+
+// What it would write to standard error by itself is told by what it rejects with.
+setLogVerbosity(logVerbosity.NONE);
 
 /** The handlers of a service: one function per method, with {@link HandlerExtras} in its context. */
 export type Handlers<Service extends CompatServiceDefinition> = ServiceImplementation<Service, HandlerExtras>;
@@ -34,6 +38,8 @@ export interface ServerSettings {
   readonly log: Logger;
   readonly limits?: Partial<ServerLimits>;
   readonly metrics?: RpcMetrics;
+  /** What a handler may throw besides a RpcFailure, as the answer that it means. */
+  readonly expected?: (error: unknown) => RpcFailure | undefined;
   /** Milliseconds since 1970; the system's clock unless given. */
   readonly now?: () => number;
 }
@@ -68,7 +74,10 @@ export interface RunningServer {
 /** Rejects when it cannot listen, with a message that names the address. */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
   const stopping = new AbortController();
-  const server = createServer(optionsOf(settings)).use(boundary({ log: settings.log, stopping: stopping.signal }));
+  const { log, expected } = settings;
+  const server = createServer(optionsOf(settings)).use(
+    boundary({ log, stopping: stopping.signal, ...(expected && { expected }) }),
+  );
   for (const add of settings.services) add(server);
   const path = socketPath(settings.listen);
   const port = await listen(server, settings, path);
@@ -122,10 +131,19 @@ async function listen(
       (reason) => metrics?.handshakeRefused(listen, reason),
     );
   } catch (error) {
-    throw new Error(`cannot listen on ${listen}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    throw new Error(whyNotListening(listen, error), { cause: error });
   }
+}
+
+/** grpc-js names the system's error only in its text. */
+function whyNotListening(listen: string, error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = /\blisten (E[A-Z]+)/.exec(message)?.[1];
+  if (code === undefined) return `cannot listen on ${listen}: ${message}`;
+  const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(listen) ?? [];
+  return explainFailure(
+    Object.assign(new Error(message), { code, syscall: 'listen', address: host, port: Number(port) }),
+  );
 }
 
 async function shutDown(server: Server<HandlerExtras>, graceMs: number): Promise<void> {

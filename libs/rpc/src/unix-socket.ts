@@ -1,13 +1,25 @@
-import { chmod, mkdtemp, rename, rm, rmdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, rename, rm, rmdir } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+
+/** Bytes of a socket's path on Linux, less the private directory that it is made in (unix(7), sun_path). */
+const LONGEST_PATH = 107 - '-XXXXXX/s'.length;
 
 /**
  * Puts a unix socket at `path` that only its owner can reach (mode 0600 from the first moment): lets `bind` make it in
- * a private directory and moves it. Replaces a socket that nobody listens on; throws when somebody does.
+ * a private directory and moves it. Makes the directory it is in. Replaces a socket that nobody listens on; throws when
+ * somebody does, and when something else is there.
  */
 export async function bindPrivately(path: string, bind: (temporaryPath: string) => Promise<void>): Promise<void> {
-  if (await isListening(path)) throw new Error(`cannot listen on ${path}: another process does`);
+  if (Buffer.byteLength(path) > LONGEST_PATH) {
+    throw new Error(`${path} is too long for a socket: choose a path of at most ${LONGEST_PATH} bytes`);
+  }
+  const found = await lstat(path).catch(() => undefined);
+  if (found !== undefined && !found.isSocket()) {
+    throw new Error(`${path} is there and no socket: move it away, or choose another path`);
+  }
+  if (await isListening(path)) throw new Error(`cannot listen on ${path}: another process does; end that one first`);
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const directory = await mkdtemp(`${path}-`);
   try {
     const temporary = join(directory, 's');

@@ -1,3 +1,4 @@
+export * from './explain-failure.ts';
 export * from './certificate-metrics.ts';
 export * from './health.ts';
 export * from './log.ts';

@@ -38,3 +38,19 @@ it.each([
   expect(lines[0]).not.toContain('s3cret');
   expect(JSON.parse(lines[0]!)).toMatchObject({ level: 'error' });
 });
+
+it('an expected failure is a sentence without a stack, with the facts it carries', () => {
+  const { log, lines } = collect();
+  const failure = Object.assign(new Error('read-only'), { code: 'EROFS', syscall: 'open', path: '/var/lib/x' });
+  log.warn({ err: new Error('the certificate is not kept', { cause: failure }) }, 'not yet');
+  expect(JSON.parse(lines[0]!)).toMatchObject({
+    err: { type: 'Error', message: expect.stringMatching(/^the certificate is not kept: \/var\/lib\/x is on a file/) },
+  });
+  expect(lines[0]).not.toContain('log.test.ts');
+});
+
+it('a mistake of the program brings its stack', () => {
+  const { log, lines } = collect();
+  log.error({ err: new TypeError('undefined is not a function') }, 'failed');
+  expect(lines[0]).toContain('log.test.ts');
+});

@@ -1,4 +1,5 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
+import { explainFailure } from './explain-failure.ts';
 import type { Trace } from './trace.ts';
 
 export type { Logger } from 'pino';
@@ -16,7 +17,8 @@ export interface LogSettings {
 
 /**
  * A logger that writes one line of JSON per event, before the call returns: level (a word), time (RFC 3339), component,
- * msg, and what the caller adds. Fields that hold secrets, join tokens and private keys never get out.
+ * msg, and what the caller adds. Fields that hold secrets, join tokens and private keys never get out. An error (`err`)
+ * is told as a sentence; only one that no program means to throw, such as a TypeError, brings its stack.
  */
 export function createLogger({ component, level, destination }: LogSettings): Logger {
   return pino(
@@ -26,6 +28,7 @@ export function createLogger({ component, level, destination }: LogSettings): Lo
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]), censor: '[redacted]' },
+      serializers: { err: (error: unknown) => describeError(error, TALKATIVE.includes(level)) },
       hooks: { streamWrite: withoutSecrets },
     },
     destination ?? pino.destination({ fd: 1, sync: true }),
@@ -35,6 +38,19 @@ export function createLogger({ component, level, destination }: LogSettings): Lo
 /** The logger whose every line carries the trace's id. */
 export function withTrace(log: Logger, trace: Trace): Logger {
   return log.child({ trace_id: trace.traceId });
+}
+
+const TALKATIVE: readonly LogLevel[] = ['debug', 'trace'];
+
+/** What the engine itself throws when a program is wrong. */
+const MISTAKES = [TypeError, RangeError, ReferenceError, SyntaxError, EvalError, URIError];
+
+function describeError(error: unknown, withStack: boolean): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name: type, message: _, stack, cause, ...facts } = error as Error & Record<string, unknown>;
+  const because = cause === undefined ? '' : `: ${explainFailure(cause)}`;
+  const told = { type, message: `${explainFailure(error)}${because}`, ...facts };
+  return withStack || MISTAKES.some((mistake) => error instanceof mistake) ? { ...told, stack } : told;
 }
 
 const SECRET_FIELDS = [
@@ -49,8 +65,8 @@ const SECRET_FIELDS = [
   'keyPem',
 ];
 
-/** For secrets inside longer texts, such as an error that quotes its input. */
-function withoutSecrets(line: string): string {
+/** The text without join tokens and private keys: for longer texts, such as an error that quotes its input. */
+export function withoutSecrets(line: string): string {
   return line
     .replace(/fairlead1\.[\w-]+/g, 'fairlead1.[redacted]')
     .replace(/-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?="|$))/gs, '[redacted]');

@@ -47,6 +47,6 @@ it('everything else is refused', async () => {
 
 it('an address that cannot be had is named', async () => {
   const listen = `127.0.0.1:${server.port}`;
-  await expect(startTelemetryServer({ listen, registry, health: board })).rejects.toThrow(`cannot listen on ${listen}`);
+  await expect(startTelemetryServer({ listen, registry, health: board })).rejects.toThrow(`${listen} is taken`);
   await expect(startTelemetryServer({ listen: '7422', registry, health: board })).rejects.toThrow('write HOST:PORT');
 });

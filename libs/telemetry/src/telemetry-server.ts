@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { explainFailure } from './explain-failure.ts';
 import type { HealthSource } from './health.ts';
 
 export interface TelemetrySettings {
@@ -62,7 +63,7 @@ async function listen(server: Server, address: string): Promise<void> {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(address);
   if (match === null) throw new Error(`cannot listen on ${JSON.stringify(address)}: write HOST:PORT, IPv6 in brackets`);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new Error(`cannot listen on ${address}: ${error.message}`)));
+    server.once('error', (error) => reject(new Error(explainFailure(error))));
     const host = match[1] ?? match[2];
     server.listen({ port: Number(match[3]), ...(host ? { host } : {}) }, resolve);
   });

@@ -2,6 +2,7 @@ import {
   formatIdentity,
   filesAt,
   openAuthority,
+  rootFingerprint,
   type AuthorityState,
   type CloudagentIdentity,
   type EnrolledIdentity,
@@ -63,17 +64,20 @@ export interface SiteIdentity {
 
 /**
  * Opens the site's identity: loads the authority or makes it, certifies the cloudagent itself, reads the roles of
- * operators. Throws when what is there is of another site or damaged.
+ * operators. Throws when what is there is of another site, damaged, or gone although the site has an authority.
  */
 export async function openIdentity(settings: SiteIdentitySettings): Promise<SiteIdentity> {
   const { place, site, store, log, now = Date.now, random = Math.random } = settings;
   const records = identityRecords(store);
-  let authority = await openAuthority(place, site, now());
+  const open = async (known?: AuthorityState): Promise<AuthorityState> =>
+    openAuthority(place, { site, now: now(), known, knownRoot: await records.knownRoot() });
+  let authority = await open();
+  await records.rememberRoot(rootFingerprint(authority));
   let operators = await records.operators();
   const roleOf = (operator: string): Role | undefined => operators.get(operator)?.role;
   const freshAuthority = async (): Promise<AuthorityState> => {
     try {
-      return (authority = await openAuthority(place, site, now(), authority));
+      return (authority = await open(authority));
     } catch (err) {
       if (!filesAt(place).shared) throw err;
       log.warn({ err }, 'the authority could not be read again: going on with what was read before');

@@ -31,7 +31,7 @@ export interface OperatorRecord {
   readonly role: Role;
 }
 
-const keys = { token: 'join-token/', certificate: 'certificate/', operator: 'operator/' } as const;
+const keys = { token: 'join-token/', certificate: 'certificate/', operator: 'operator/', root: 'root' } as const;
 
 /** Used and expired tokens are kept so long that a late use is still told apart from a forgery. */
 const remembered = 7 * 24 * 3_600_000;
@@ -52,6 +52,9 @@ export interface IdentityRecords {
   /** Every certificate that is not past its end, in order of identity. */
   certificates(now: number): Promise<readonly CertificateRecord[]>;
   operators(): Promise<ReadonlyMap<string, OperatorRecord>>;
+  /** Which root everybody who enrolled here trusts: its SHA-256; undefined: nobody can have enrolled yet. */
+  knownRoot(): Promise<string | undefined>;
+  rememberRoot(fingerprint: string): Promise<void>;
 }
 
 /** A certificate that is about to be handed out, and when. */
@@ -100,6 +103,14 @@ export function identityRecords(store: Store): IdentityRecords {
     async operators() {
       const all = await list(store, keys.operator, (text) => JSON.parse(text) as OperatorRecord);
       return new Map(all.map(({ key, value }) => [key.slice(keys.operator.length), value]));
+    },
+    async knownRoot() {
+      const entry = await store.get(keys.root);
+      return entry && (JSON.parse(entry.value) as string);
+    },
+    async rememberRoot(fingerprint) {
+      const value = JSON.stringify(fingerprint);
+      if ((await store.get(keys.root))?.value !== value) await mustCommit(store, { put: { [keys.root]: value } });
     },
   };
 }

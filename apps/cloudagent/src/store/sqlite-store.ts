@@ -3,12 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileSystemOf, isNetworkFileSystem } from './file-system.ts';
 import { migrate, type Migration, MIGRATIONS } from './migrations.ts';
-import type { Entry, Store, Transaction } from './store.ts';
-
-/** Why the store cannot be opened, and what to do: one sentence for the person who starts the cloudagent. */
-export class StoreRefused extends Error {
-  override name = 'StoreRefused';
-}
+import { type Entry, type Store, StoreFailure, StoreRefused, type Transaction } from './store.ts';
 
 export interface SqliteStoreOptions {
   /** The database file; made, mode 0600, when it is not there. Its directory too, mode 0700. */
@@ -21,7 +16,8 @@ export interface SqliteStoreOptions {
 
 /**
  * The store in one SQLite file, locked for as long as it is open.
- * Throws StoreRefused when the file is in use, damaged, foreign, of a newer version, or on a network file system.
+ * Throws StoreRefused when the file is in use, damaged, foreign, of a newer version, or on a network file system, and
+ * StoreFailure when it cannot be written.
  */
 export function openSqliteStore(options: SqliteStoreOptions): Store {
   const { file } = options;
@@ -35,7 +31,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
   const database = openDatabase(file);
   try {
     prepare(database, file, options.migrations ?? MIGRATIONS);
-    return new SqliteStore(database);
+    return new SqliteStore(database, file);
   } catch (error) {
     database.close();
     throw asRefusal(file, error);
@@ -73,12 +69,24 @@ function prepare(database: DatabaseSync, file: string, migrations: readonly Migr
   if (refused !== undefined) throw new StoreRefused(refused);
 }
 
+/** https://www.sqlite.org/rescode.html; the low byte of an extended code is the primary one. */
 const SQLITE_BUSY = 5;
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
+const NOT_WRITABLE: ReadonlyMap<number, string> = new Map([
+  [3, 'this user may not write it: correct owner and mode of it and of its directory'],
+  [8, 'it is read-only: mount its file system writable, and correct owner and mode of it and of its directory'],
+  [10, "its disk fails: see the kernel's log, and replace the disk"],
+  [13, 'its disk is full: make room there'],
+  [14, 'it cannot be opened: see that its directory is there and writable, and that its disk has room'],
+]);
 
 function asRefusal(file: string, error: unknown): unknown {
-  const code = (error as { errcode?: number }).errcode;
+  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  const notWritable = NOT_WRITABLE.get(code);
+  if (notWritable !== undefined) {
+    return new StoreFailure(`nothing can be stored in ${file}, ${notWritable}`, { cause: error });
+  }
   if (code === SQLITE_BUSY) {
     return new StoreRefused(
       `${file} is in use by another cloudagent: a site has one; stop that one first, or give this one its own --state-dir`,
@@ -96,10 +104,12 @@ function damaged(file: string, detail: string): StoreRefused {
 
 class SqliteStore implements Store {
   readonly #database: DatabaseSync;
+  readonly #file: string;
   readonly #statements;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, file: string) {
     this.#database = database;
+    this.#file = file;
     this.#statements = {
       get: database.prepare('SELECT key, value, revision FROM entry WHERE key = ?'),
       list: database.prepare('SELECT key, value, revision FROM entry WHERE key >= ? AND key < ? ORDER BY key'),
@@ -120,8 +130,8 @@ class SqliteStore implements Store {
   }
 
   async commit(transaction: Transaction): Promise<{ ok: true; revision: number } | { ok: false; conflict: string }> {
-    this.#database.exec('BEGIN IMMEDIATE');
     try {
+      this.#database.exec('BEGIN IMMEDIATE');
       const conflict = this.#conflictOf(transaction.compare ?? {});
       if (conflict !== undefined) {
         this.#database.exec('ROLLBACK');
@@ -135,7 +145,7 @@ class SqliteStore implements Store {
       return { ok: true, revision };
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw error;
+      throw asRefusal(this.#file, error);
     }
   }
 

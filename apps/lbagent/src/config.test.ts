@@ -60,17 +60,29 @@ it.each([
   [['walk'], "unknown command 'walk'"],
   [['join'], '--pki-dir'],
   [['run', '--nmae', 'x'], "unknown option '--nmae'"],
+  [['stop-serving', '--wait', 'long'], '--wait "long"'],
 ])('%j is refused with what is wrong', (argv, text) => {
   const parsed = parseCommand(argv);
   expect(parsed.kind === 'wrong' && parsed.problems.join()).toContain(text);
 });
 
-it('join, stop-serving and resume-serving know their directories', () => {
+it('join, stop-serving, resume-serving and withdraw know their directories', () => {
   expect(parseCommand(['join', '--pki-dir', '/etc/lbagent/pki'])).toEqual({ kind: 'join', pkiDir: '/etc/lbagent/pki' });
-  expect(parseCommand(['stop-serving'])).toEqual({ kind: 'serving', runDir: '/run/lbagent', serve: false });
+  expect(parseCommand(['stop-serving'])).toEqual({
+    kind: 'serving',
+    runDir: '/run/lbagent',
+    serve: false,
+    waitSeconds: 0,
+  });
   expect(parseCommand(['resume-serving', '--run-dir', '/run/x'])).toEqual({
     kind: 'serving',
     runDir: '/run/x',
     serve: true,
+    waitSeconds: 0,
+  });
+  expect(parseCommand(['withdraw'])).toEqual({
+    kind: 'withdraw',
+    stateDir: '/var/lib/lbagent',
+    runDir: '/run/lbagent',
   });
 });

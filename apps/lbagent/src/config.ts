@@ -44,16 +44,19 @@ export interface Binaries {
 export type ParsedCommand =
   | { readonly kind: 'run'; readonly config: RunConfig }
   | { readonly kind: 'join'; readonly pkiDir: string }
-  | { readonly kind: 'serving'; readonly runDir: string; readonly serve: boolean }
+  /** `waitSeconds`: how long connections may take to end once the addresses are handed over. */
+  | { readonly kind: 'serving'; readonly runDir: string; readonly serve: boolean; readonly waitSeconds: number }
+  | { readonly kind: 'withdraw'; readonly stateDir: string; readonly runDir: string }
   /** Help or version was asked for and has been printed. */
   | { readonly kind: 'done' }
   | { readonly kind: 'wrong'; readonly problems: readonly string[] };
 
 const RUN_DIR = '/run/lbagent';
+const STATE_DIR = '/var/lib/lbagent';
 
 const NOTHING_ASKED: ParsedCommand = {
   kind: 'wrong',
-  problems: ['say what to do: run, join, stop-serving or resume-serving'],
+  problems: ['say what to do: run, join, stop-serving, resume-serving or withdraw'],
 };
 
 /** Reads the command line (without node and script). All that is wrong is reported at once. */
@@ -89,10 +92,23 @@ function describe(parsed: (command: ParsedCommand) => void): Command {
     .action(({ pkiDir }: { pkiDir: string }) => parsed({ kind: 'join', pkiDir }));
   sub('stop-serving', 'hand the addresses over and take no new ones, until resume-serving or a reboot')
     .option('--run-dir <dir>', 'as given to run', RUN_DIR)
-    .action(({ runDir }: { runDir: string }) => parsed({ kind: 'serving', runDir, serve: false }));
+    .option('--wait <seconds>', 'then wait until haproxy has no connection left, but no longer than this', '0')
+    .action(({ runDir, wait }: { runDir: string; wait: string }) =>
+      parsed(
+        isWithin(wait, 0, 86_400)
+          ? { kind: 'serving', runDir, serve: false, waitSeconds: Number(wait) }
+          : { kind: 'wrong', problems: [`--wait ${quote(wait)}: use a whole number from 0 to 86400`] },
+      ),
+    );
   sub('resume-serving', 'be fit to own addresses again')
     .option('--run-dir <dir>', 'as given to run', RUN_DIR)
-    .action(({ runDir }: { runDir: string }) => parsed({ kind: 'serving', runDir, serve: true }));
+    .action(({ runDir }: { runDir: string }) => parsed({ kind: 'serving', runDir, serve: true, waitSeconds: 0 }));
+  sub('withdraw', 'take addresses, rules and routes of lbagent out of the kernel, once nothing of it runs any more')
+    .option('--state-dir <dir>', 'as given to run', STATE_DIR)
+    .option('--run-dir <dir>', 'as given to run', RUN_DIR)
+    .action(({ stateDir, runDir }: { stateDir: string; runDir: string }) =>
+      parsed({ kind: 'withdraw', stateDir, runDir }),
+    );
   return program;
 }
 
@@ -113,7 +129,7 @@ function withRunOptions(command: Command): Command {
     .option('--listen <host:port>', 'where the cloudagent calls', '0.0.0.0:7430')
     .option('--pki-dir <dir>', 'where certificate and key are kept', '/etc/lbagent/pki')
     .option('--join-token-file <file>', 'join token to enrol with when there is no certificate yet')
-    .option('--state-dir <dir>', 'what must survive a reboot', '/var/lib/lbagent')
+    .option('--state-dir <dir>', 'what must survive a reboot', STATE_DIR)
     .option('--run-dir <dir>', 'sockets, pid files, logs of child processes', RUN_DIR)
     .option('--haproxy-config <file>', 'written by lbagent', '/var/lib/lbagent/haproxy/haproxy.cfg')
     .option('--keepalived-config <file>', 'written by lbagent', '/var/lib/lbagent/keepalived/keepalived.conf')

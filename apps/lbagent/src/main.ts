@@ -13,13 +13,15 @@ import { parseCommand, type RunConfig } from './config.ts';
 import { awaitEnrolment, join } from './enrolment.ts';
 import { setInService } from './fitness.ts';
 import { startMachine } from './machine.ts';
-import { awaitName } from './name.ts';
+import { awaitName, STATE_FILE } from './name.ts';
 import { becomeOwnerOf } from './owner.ts';
 import { keepalivedPaths, type MachinePrograms } from './parts.ts';
 import { findProgram } from './programs.ts';
 import { run } from './processes/run.ts';
 import { machineService, onlyCloudagent } from './server.ts';
+import { serviceManager } from './service-manager.ts';
 import { readIfThere } from './whole-file.ts';
+import { untilEmpty, withdraw } from './withdraw.ts';
 
 /** How long the cloudagent waits for what this machine remembers to be served again. */
 const READY_WITHIN_MS = 5_000;
@@ -54,14 +56,32 @@ async function main(): Promise<void> {
         command.runDir,
         command.serve,
       );
+      await untilEmpty(`${command.runDir}/haproxy.sock`, command.waitSeconds);
+      return;
+    case 'withdraw':
+      await withdrawMachine(command);
       return;
     case 'run':
       await serveMachine(command.config);
   }
 }
 
+async function withdrawMachine({ stateDir, runDir }: { stateDir: string; runDir: string }): Promise<void> {
+  const path = process.env['PATH'] ?? '';
+  const program = (name: string): string => findProgram(name, path) ?? name;
+  const problems = await withdraw({
+    stateFile: `${stateDir}/${STATE_FILE}`,
+    paths: keepalivedPaths({ stateDir, runDir, keepalivedConfig: '' }),
+    programs: { nft: program('nft'), ip: program('ip') },
+  });
+  for (const problem of problems) complain(problem);
+  if (problems.length > 0) process.exitCode = 1;
+}
+
 /** Starts what serves first: the cloudagent may be away for as long as it likes. */
 async function serveMachine(settings: RunConfig): Promise<void> {
+  // Else it is called node, or MainThread, where processes are listed.
+  process.title = 'lbagent';
   const log = createLogger({ component: 'lbagent', level: settings.logLevel });
   const shutdown = new Shutdown({
     onProblem: ({ step, error }) => log.error({ err: error, step }, 'not stopped well'),
@@ -71,11 +91,13 @@ async function serveMachine(settings: RunConfig): Promise<void> {
   const health = createHealthBoard(['haproxy', 'identity']);
   const telemetry = await startTelemetryServer({ listen: settings.metricsListen, registry, health });
   shutdown.step('telemetry', () => telemetry.stop());
+  const manager = serviceManager(process.env['NOTIFY_SOCKET'], health);
 
   const programs = findPrograms(settings, process.env['PATH'] ?? '');
   const name = await awaitName(settings, shutdown.signal, (why) => {
     log.warn(why);
     health.report('identity', why);
+    manager.started('');
   });
   if (name === undefined) return;
   const config = { ...settings, name };
@@ -92,6 +114,7 @@ async function serveMachine(settings: RunConfig): Promise<void> {
     // Without a certificate nobody can tell this machine anything new; what is on disk is served all the same.
     log.error(why);
     health.report('identity', why);
+    manager.started(`serves as ${name}`);
   });
   if (!enrolment) return;
   const metrics = createRpcMetrics(registry);
@@ -117,6 +140,7 @@ async function serveMachine(settings: RunConfig): Promise<void> {
     metrics,
   });
   shutdown.step('gRPC server', () => server.stop());
+  manager.started(`serves as ${name}`);
   log.info({ machine: config.name, listen: config.listen }, 'started');
 }
 

@@ -100,6 +100,32 @@ export async function ensureRouting(tools: RoutingTools, settings: RoutingSettin
   return repairs;
 }
 
+/**
+ * Takes rule and route away, and gives the links the settings that a new link has. That they are not there is success;
+ * what could not be done is thrown, after the rest was.
+ */
+export async function removeRouting(tools: RoutingTools, settings: RoutingSettings): Promise<void> {
+  const problems: string[] = [];
+  const { table, rulePriority } = settings;
+  const gone = /No such file|does not exist/;
+  for (const args of [
+    ['rule', 'del', 'priority', `${rulePriority}`, 'lookup', `${table}`],
+    ['route', 'flush', 'table', `${table}`],
+  ]) {
+    const done = await run([tools.ip, ...args]);
+    if (done.code !== 0 && !gone.test(done.stderr)) problems.push(`ip ${args.join(' ')}: ${done.stderr.trim()}`);
+  }
+  for (const path of wantedSysctls(settings.devices).keys()) {
+    const usual = path.replace(/^(net\/ipv4\/conf)\/.*\/([^/]+)$/, '$1/default/$2');
+    try {
+      await setSysctl(`${tools.procSys}/${path}`, (await readFile(`${tools.procSys}/${usual}`, 'utf8')).trim());
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') problems.push(`${path}: ${String(error)}`);
+    }
+  }
+  if (problems.length > 0) throw new Error(problems.join('; '));
+}
+
 /** Returns what it was before. */
 async function setSysctl(path: string, value: string): Promise<string> {
   const before = (await readFile(path, 'utf8')).trim();

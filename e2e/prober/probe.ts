@@ -11,9 +11,11 @@ export interface Probe {
 /** Keeps to its schedule: a late start does not shift the ones after it, and is owned up to. */
 export function startProbe(spec: ProbeSpec): Probe {
   const interval = spec.intervalMs ?? 10;
+  const addresses = spec.addresses ?? [spec.address];
   const began = performance.now();
   let attempts: Attempt[] = [];
   let slot = 0;
+  let next = 0;
   let late = 0;
   let underWay = 0;
   let stopped = false;
@@ -27,7 +29,7 @@ export function startProbe(spec: ProbeSpec): Probe {
     if (stopped) return;
     late = Math.max(late, performance.now() - (began + slot * interval));
     underWay += 1;
-    attemptOnce(spec, finished);
+    attemptOnce(spec, addresses[next++ % addresses.length]!, finished);
     // Slots missed meanwhile are not made up for: a burst would measure something else.
     slot = Math.max(slot + 1, Math.ceil((performance.now() - began) / interval));
     setTimeout(tick, began + slot * interval - performance.now());
@@ -53,8 +55,8 @@ export function startProbe(spec: ProbeSpec): Probe {
   };
 }
 
-function attemptOnce(spec: ProbeSpec, finished: (attempt: Attempt) => void): void {
-  const { address, port, httpPath } = spec;
+function attemptOnce(spec: ProbeSpec, address: string, finished: (attempt: Attempt) => void): void {
+  const { port, httpPath } = spec;
   const start = performance.now();
   const socket = connect({ host: address, port, noDelay: true });
   let over = false;

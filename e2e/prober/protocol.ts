@@ -11,6 +11,8 @@ export type ProberCommand =
 export interface ProbeSpec {
   readonly id: string;
   readonly address: string;
+  /** Instead of `address` alone: each gets an attempt in turn. */
+  readonly addresses?: readonly string[];
   readonly port: number;
   /** 10 ms unless given. */
   readonly intervalMs?: number;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { buildApps, buildPrograms } from '../../tools/build.ts';
 import { attachMachines, openMachines, type Machines } from './machines.ts';
 import { ensureParts } from './parts.ts';
+import type { BootSpec } from './protocol.ts';
 import { startProber, type Prober } from './prober-client.ts';
 import { ADMIN_SOCKET, PORTS } from './site/apps.ts';
 import { assembleFairlead, assembleHosts, type Assembly } from './site/assemble.ts';
@@ -15,6 +16,8 @@ export interface LabOptions extends Partial<SiteOptions> {
   readonly name: string;
   /** False: outlives this process, until `down`. Then it is for `attachLab`. */
   readonly bound?: boolean;
+  /** LB machines that boot this, with nothing of Fairlead's on them: whoever tests adds them. */
+  readonly machinesBoot?: BootSpec;
   /** Brings Kubernetes up once the site is; undefined: a site without. */
   readonly kubernetes?: (lab: Lab, assembly: Assembly) => Promise<Kubernetes>;
   readonly onProgress?: (sentence: string) => void;
@@ -76,7 +79,16 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     forwards,
   });
   try {
-    const assembly: Assembly = { machines, site, siteFile: renderSiteFile(site, settings), apps, programs, onProgress };
+    const { machinesBoot } = options;
+    const assembly: Assembly = {
+      machines,
+      site,
+      siteFile: renderSiteFile(site, settings),
+      ...(machinesBoot ? { machinesBoot } : {}),
+      apps,
+      programs,
+      onProgress,
+    };
     await assembleHosts(assembly);
     await assembleFairlead(assembly);
     const record: LabRecord = { site, apps };
@@ -84,7 +96,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     const token = await lab.fairlead(['tokens', 'create', 'operator', 'lab', '--role', 'admin']);
     const local = (name: string) => `127.0.0.1:${machines.ports[name]}`;
     await logIn(apps.fairlead, machines.directory, readdress(token, local('join'), local('control')));
-    await untilServing(lab, settings.staticLoadBalancers);
+    await untilServing(lab, machinesBoot ? [] : settings.staticLoadBalancers);
     const kubernetes = await options.kubernetes?.(lab, assembly);
     const whole = kubernetes ? { ...record, kubernetes } : record;
     writeFileSync(join(machines.directory, RECORD), JSON.stringify(whole));
@@ -113,6 +125,7 @@ function withDefaults(options: LabOptions): SiteOptions {
     advertInterval: options.advertInterval ?? '100ms',
     quarantine: options.quarantine ?? '0s',
     ...(options.vipRanges ? { vipRanges: options.vipRanges } : {}),
+    declareMachines: options.declareMachines ?? options.machinesBoot === undefined,
     controlPlane: options.controlPlane ?? options.kubernetes !== undefined,
     staticLoadBalancers: options.staticLoadBalancers ?? (options.kubernetes ? [] : ['web']),
   };

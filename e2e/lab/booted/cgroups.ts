@@ -6,17 +6,18 @@ import { must, sleep } from '../command.ts';
 
 const MOUNTED_IN_LAB = '/sys/fs/cgroup';
 
+let mounted: Promise<unknown> | undefined;
+
 function directoryOf(lab: string): string {
   return `fairlead-lab-${lab}`;
 }
 
 /** For the inside of a lab: makes the group of one host, with the one hierarchy that systemd wants in place. */
 export async function makeHostGroup(lab: string, host: string): Promise<string> {
+  // Over what the system has there, in the lab's own mounts: nothing else is seen to change.
+  mounted ??= must(['mount', '-t', 'cgroup2', 'cgroup2', MOUNTED_IN_LAB]);
+  await mounted;
   const group = join(MOUNTED_IN_LAB, directoryOf(lab), host);
-  if (!existsSync(join(MOUNTED_IN_LAB, directoryOf(lab)))) {
-    // Over what the system has there, in the lab's own mounts: nothing else is seen to change.
-    await must(['mount', '-t', 'cgroup2', 'cgroup2', MOUNTED_IN_LAB]);
-  }
   try {
     mkdirSync(group, { recursive: true });
   } catch (error) {
@@ -39,9 +40,9 @@ export async function killGroup(group: string): Promise<void> {
 
 /** For the outside: removes the groups of a lab that has ended. False while a process is still in one of them. */
 export function removeGroups(lab: string): boolean {
-  const mounted = /^\S+ (\S+) cgroup2 /m.exec(readFileSync('/proc/self/mounts', 'utf8'))?.[1];
-  if (mounted === undefined) return true;
-  return removeTree(join(mounted, directoryOf(lab)));
+  const root = /^\S+ (\S+) cgroup2 /m.exec(readFileSync('/proc/self/mounts', 'utf8'))?.[1];
+  if (root === undefined) return true;
+  return removeTree(join(root, directoryOf(lab)));
 }
 
 function removeTree(group: string): boolean {

@@ -1,5 +1,6 @@
 import { type App, NODE_FLAGS, type Program } from '../../../tools/build.ts';
 import type { Machines } from '../machines.ts';
+import type { BootSpec } from '../protocol.ts';
 import { ADMIN_SOCKET, cloudagentArguments, lbagentArguments, pkiDirectory, PORTS, SITE_FILE } from './apps.ts';
 import type { NodeHost, Site, SiteHost } from './plan.ts';
 
@@ -8,13 +9,15 @@ export interface Assembly {
   readonly machines: Machines;
   readonly site: Site;
   readonly siteFile: string;
+  /** Absent: LB machines are hosts like the others, and are joined. */
+  readonly machinesBoot?: BootSpec;
   readonly apps: Readonly<Record<App, string>>;
   readonly programs: Readonly<Record<Program, string>>;
   readonly onProgress: (sentence: string) => void;
 }
 
 /** Machines, links and echo programs: all that is there before Fairlead is. */
-export async function assembleHosts({ machines, site, programs }: Assembly): Promise<void> {
+export async function assembleHosts({ machines, site, programs, machinesBoot }: Assembly): Promise<void> {
   const prefix = site.subnet.split('/')[1];
   const on = (host: SiteHost) => ({ name: host.name, address: `${host.address}/${prefix}` });
   const podRoutes = (self: string) =>
@@ -22,7 +25,8 @@ export async function assembleHosts({ machines, site, programs }: Assembly): Pro
   await machines.addHost({ ...on(site.client), sysctls: CLIENT_SYSCTLS });
   await machines.addHost({ ...on(site.control), routes: podRoutes(site.control.name) });
   await machines.addHost(on(site.cloudagent));
-  for (const machine of site.machines) await machines.addHost(on(machine));
+  const boots = machinesBoot ? { boots: machinesBoot } : {};
+  await Promise.all(site.machines.map((machine) => machines.addHost({ ...on(machine), ...boots })));
   for (const node of site.nodes) {
     await machines.addHost({ ...on(node), routes: podRoutes(node.name), sysctls: { 'net.ipv4.ip_forward': '1' } });
   }
@@ -43,7 +47,7 @@ function echoOn(node: NodeHost, site: Site, program: string) {
   } as const;
 }
 
-/** Starts the cloudagent, enrols every LB machine with a join token and starts lbagent there. */
+/** Starts the cloudagent, enrols every LB machine that does not boot with a join token and starts lbagent there. */
 export async function assembleFairlead(assembly: Assembly): Promise<void> {
   const { machines, site, apps, onProgress } = assembly;
   onProgress('starting the cloudagent');
@@ -60,6 +64,7 @@ export async function assembleFairlead(assembly: Assembly): Promise<void> {
     ready: { kind: 'http', url: `http://${site.cloudagent.address}:${PORTS.metrics}/readyz` },
     boot: true,
   });
+  if (assembly.machinesBoot) return;
   onProgress(`enrolling ${site.machines.map(({ name }) => name).join(', ')}`);
   await Promise.all(site.machines.map((machine) => joinMachine(assembly, machine)));
 }

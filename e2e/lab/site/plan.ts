@@ -4,6 +4,8 @@ export interface SiteOptions {
   readonly nodes: number;
   /** LB machines, 1-8. */
   readonly machines: number;
+  /** Whether the site file has them; else somebody adds them. */
+  readonly declareMachines: boolean;
   /** VRRP, for example "30ms". */
   readonly advertInterval: string;
   /** How long a freed address waits, for example "0s". */

@@ -6,6 +6,7 @@ import { renderSiteFile } from './site-file.ts';
 const OPTIONS: SiteOptions = {
   nodes: 2,
   machines: 2,
+  declareMachines: true,
   advertInterval: '100ms',
   quarantine: '0s',
   controlPlane: false,

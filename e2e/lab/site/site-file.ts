@@ -10,7 +10,7 @@ export function renderSiteFile(site: Site, options: SiteOptions): string {
     ...vipPools(site, options),
     resource('NodeIpPool', 'machines', { network: 'lan', ranges: ['10.9.1.1-10.9.1.29'] }),
     loadBalancerSet(site, options),
-    ...site.machines.map((machine) =>
+    ...(options.declareMachines ? site.machines : []).map((machine) =>
       resource('Machine', machine.name, {
         loadBalancerSet: site.loadBalancerSet,
         agentAddress: machine.address,

@@ -247,9 +247,9 @@ describe('delete', () => {
 describe('joining', () => {
   test('machines add prints the one command and nothing else on standard output', async () => {
     const { out, err } = await site.run('machines add lb-3 --set default');
-    expect(out).toBe('echo fairlead1.machine | lbagent join --pki-dir /etc/lbagent/pki\n');
+    expect(out).toBe('echo fairlead1.machine | lbagent join\n');
     expect(err).toBe(
-      'machine.fairlead.dev/lb-3 created, its address is 10.0.0.22\nRun this there, once, within 24 h:\n',
+      'machine.fairlead.dev/lb-3 created, its address is 10.0.0.22\nRun this there, as root, once, within 24 h:\n',
     );
     expect(site.asked).toMatchObject([
       { request: { name: 'lb-3', loadBalancerSet: 'default', agentAddress: '', device: '' } },

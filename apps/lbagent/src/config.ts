@@ -51,6 +51,7 @@ export type ParsedCommand =
   | { readonly kind: 'done' }
   | { readonly kind: 'wrong'; readonly problems: readonly string[] };
 
+const PKI_DIR = '/etc/lbagent/pki';
 const RUN_DIR = '/run/lbagent';
 const STATE_DIR = '/var/lib/lbagent';
 
@@ -88,7 +89,7 @@ function describe(parsed: (command: ParsedCommand) => void): Command {
     (flags: Flags) => parsed(runCommand(flags)),
   );
   sub('join', 'enrol this machine with a join token, read from standard input')
-    .requiredOption('--pki-dir <dir>', 'where certificate and key are kept')
+    .option('--pki-dir <dir>', 'where certificate and key are kept', PKI_DIR)
     .action(({ pkiDir }: { pkiDir: string }) => parsed({ kind: 'join', pkiDir }));
   sub('stop-serving', 'hand the addresses over and take no new ones, until resume-serving or a reboot')
     .option('--run-dir <dir>', 'as given to run', RUN_DIR)
@@ -127,7 +128,7 @@ function withRunOptions(command: Command): Command {
   return command
     .option('--name <name>', 'name of this machine, as in its Machine resource (default: as its certificate says)')
     .option('--listen <host:port>', 'where the cloudagent calls', '0.0.0.0:7430')
-    .option('--pki-dir <dir>', 'where certificate and key are kept', '/etc/lbagent/pki')
+    .option('--pki-dir <dir>', 'where certificate and key are kept', PKI_DIR)
     .option('--join-token-file <file>', 'join token to enrol with when there is no certificate yet')
     .option('--state-dir <dir>', 'what must survive a reboot', STATE_DIR)
     .option('--run-dir <dir>', 'sockets, pid files, logs of child processes', RUN_DIR)

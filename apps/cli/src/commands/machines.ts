@@ -43,9 +43,9 @@ function addCommand(cli: Cli): Command {
         if (options.output === 'yaml') return out(renderYaml(data));
         if (options.output === 'token') return out(`${joinToken}\n`);
         err(
-          `machine.fairlead.dev/${name} created, its address is ${agentAddress}\nRun this there, once, within 24 h:\n`,
+          `machine.fairlead.dev/${name} created, its address is ${agentAddress}\nRun this there, as root, once, within 24 h:\n`,
         );
-        return out(`echo ${joinToken} | lbagent join --pki-dir /etc/lbagent/pki\n`);
+        return out(`echo ${joinToken} | lbagent join\n`);
       });
     });
 }

@@ -6,7 +6,9 @@ export type PusherOrder =
   /** With `visit`: once it is reported as applied, the way a client is told of it, connects to its address. */
   | { readonly order: 'add'; readonly index: number; readonly visit: boolean }
   | { readonly order: 'retarget'; readonly index: number; readonly nodes: 'all' | readonly string[] }
-  | { readonly order: 'remove'; readonly index: number };
+  | { readonly order: 'remove'; readonly index: number }
+  /** The service under load. */
+  | { readonly order: 'load' };
 
 export interface PusherAnswer {
   /** Before the update was written to the stream. Nanoseconds of the machine's monotonic clock, as everywhere here. */

@@ -21,7 +21,8 @@ export interface Rig {
 
 const LBAGENT_PORT = 7430;
 const METRICS_PORT = 7431;
-const PLAIN = { name: 'plain', address: '10.9.3.1' };
+/** The machine of the baseline. */
+export const PLAIN = { name: 'plain', address: '10.9.3.1' } as const;
 const CLIENT_SYSCTLS = { 'net.ipv4.ip_local_port_range': '1024 65535', 'net.ipv4.tcp_tw_reuse': '1' };
 
 /** Resolves when all is up; whoever calls takes `machines` down. */

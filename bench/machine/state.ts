@@ -48,6 +48,27 @@ export function service(index: number, nodes: 'all' | readonly string[] = 'all')
   return { loadBalancer, addresses: [{ address: address(vipOf(index)), network: 'lan', vrrpInstance: INSTANCE }] };
 }
 
+/** Number of the service under load. */
+export const LOADED = 9_999;
+/** Where the nodes answer HTTP requests as quickly as they can. */
+export const HTTP_NODE_PORT = 8000;
+/** Where one of them takes and gives as many bytes as it can. */
+export const BULK = { port: 5201, node: 'node-1' } as const;
+
+/** The service under load: requests to every node, bulk to one. */
+export function loadedService(): PlacedLoadBalancer {
+  const { loadBalancer, addresses } = service(LOADED);
+  const [http] = loadBalancer.ports as [Port];
+  const requests: Port = { ...http, target: { kind: 'node-port', nodePort: HTTP_NODE_PORT, nodes: 'all' } };
+  const bulk: Port = {
+    ...http,
+    name: 'bulk',
+    port: BULK.port,
+    target: { kind: 'node-port', nodePort: BULK.port, nodes: [BULK.node] },
+  };
+  return { loadBalancer: { ...loadBalancer, ports: [requests, bulk] }, addresses };
+}
+
 /** The machine with services 0 to `count` - 1. */
 export function machineState(count: number): MachineState {
   const services = Array.from({ length: count }, (_, index) => service(index));

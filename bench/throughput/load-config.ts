@@ -1,0 +1,49 @@
+import { BULK, HTTP_NODE_PORT, NODES, SERVICE_PORT } from '../machine/state.ts';
+
+/** haproxy.cfg of the baseline: the loaded service alone, bound to its address, with the defaults that lbagent writes. */
+export function renderPlainLoaded(vip: string): string {
+  const service = (port: number, target: number, nodes: readonly { address: string }[]) => `
+frontend frontend_${vip}_${port}
+    bind ${vip}:${port}
+    mode tcp
+    default_backend backend_${vip}_${port}
+
+backend backend_${vip}_${port}
+    mode tcp
+    balance roundrobin
+    option redispatch 1
+${nodes.map(({ address }, index) => `    server tcp${index} ${address}:${target}`).join('\n')}
+`;
+  const bulk = NODES.filter(({ name }) => name === BULK.node);
+  return `${HEAD}${service(SERVICE_PORT, HTTP_NODE_PORT, NODES)}${service(BULK.port, BULK.port, bulk)}`;
+}
+
+const HEAD = `global
+    log /dev/log local0 info
+
+defaults
+    timeout client 30s
+    timeout connect 10s
+    timeout server 30s
+    timeout tunnel 24d
+    timeout client-fin 30s
+    log global
+    option tcplog
+    option log-separate-errors
+    option log-health-checks
+    maxconn 10000
+`;
+
+/** haproxy.cfg of a node: the quickest answer to a request that there is. */
+export const NODE_CONFIG = `global
+    nbthread 1
+
+defaults
+    mode http
+    timeout client 30s
+    timeout http-request 30s
+
+frontend answers
+    bind :${HTTP_NODE_PORT}
+    http-request return status 200 content-type text/plain string ok
+`;

@@ -19,6 +19,8 @@ export interface ApiForwarder {
   cut(): number;
   /** Returns how many watches were ended. */
   expire(): number;
+  /** Returns how many watches are silent from now on. */
+  silence(path: string): number;
 }
 
 interface OpenWatch {
@@ -26,6 +28,7 @@ interface OpenWatch {
   readonly response: ServerResponse;
   readonly upstream: IncomingMessage;
   toBeCut: boolean;
+  silent: boolean;
 }
 
 /** Resolves when it listens. */
@@ -56,10 +59,12 @@ export async function startApiForwarder(settings: ApiForwarderSettings): Promise
 
   function pass(seen: SeenRequest, request: IncomingMessage, response: ServerResponse): void {
     const { method, url, headers } = request;
+    // Whoever goes away without a word is no concern of the others.
+    for (const stream of [request, response]) stream.on('error', () => undefined);
     const asking = forward({ ...target, agent, method, path: url, headers }, (upstream) => {
       seen.status = upstream.statusCode ?? 0;
       response.writeHead(seen.status, upstream.headers);
-      if (seen.watch && seen.status === 200) relay({ seen, response, upstream, toBeCut: false });
+      if (seen.watch && seen.status === 200) relay({ seen, response, upstream, toBeCut: false, silent: false });
       else upstream.pipe(response);
     });
     asking.on('error', () => response.destroy());
@@ -75,14 +80,14 @@ export async function startApiForwarder(settings: ApiForwarderSettings): Promise
       seen.end ??= how;
       watches.delete(watch);
     };
-    const isSilent = (): boolean => effectOn(seen, rules)?.kind === 'silence';
+    const isSilent = (): boolean => watch.silent || effectOn(seen, rules)?.kind === 'silence';
     upstream.on('data', (chunk: Buffer) => {
       if (isSilent()) return;
       if (chunk.includes('"type":"ERROR"') && chunk.includes('"code":410')) end('gone');
       response.write(watch.toBeCut ? chunk.subarray(0, chunk.length / 2) : chunk, () => {
         if (!watch.toBeCut) return;
         end('cut');
-        response.socket?.resetAndDestroy();
+        response.destroy();
       });
     });
     upstream.on('end', () => {
@@ -91,7 +96,7 @@ export async function startApiForwarder(settings: ApiForwarderSettings): Promise
       response.end();
     });
     upstream.on('error', () => undefined);
-    upstream.on('close', () => isSilent() || response.destroy());
+    upstream.on('close', () => isSilent() || upstream.complete || response.destroy());
     response.on('close', () => end('broken'));
   }
 
@@ -113,6 +118,11 @@ export async function startApiForwarder(settings: ApiForwarderSettings): Promise
         seen.end = 'expired';
         response.end(`${JSON.stringify({ type: 'ERROR', object: statusBody(410) })}\n`);
       }
+      return open.length;
+    },
+    silence(path) {
+      const open = [...watches].filter(({ seen }) => seen.path.startsWith(path));
+      for (const watch of open) watch.silent = true;
       return open.length;
     },
   };

@@ -43,6 +43,8 @@ async function obeyStandardInput(): Promise<void> {
         return { id, watches: forwarder.cut() };
       case 'expire':
         return { id, watches: forwarder.expire() };
+      case 'silence':
+        return { id, watches: forwarder.silence(command.path) };
       case 'requests':
         return { id, requests: forwarder.requests };
     }

@@ -2,16 +2,18 @@
 export type ForwarderCommand =
   /** From now on these, the first that matches; what none matches passes. */
   | { readonly command: 'rules'; readonly id: number; readonly rules: readonly Rule[] }
-  /** Each watch that is open now passes half of the next thing it has to say, then its connection is reset. */
+  /** Each watch that is open now passes half of the next thing it has to say, then its connection is broken off. */
   | { readonly command: 'cut'; readonly id: number }
   /** Each watch that is open now says that its version is too old, and ends. */
   | { readonly command: 'expire'; readonly id: number }
+  /** Each watch that is open now on a path that begins so stays open and passes nothing more. */
+  | { readonly command: 'silence'; readonly id: number; readonly path: string }
   | { readonly command: 'requests'; readonly id: number };
 
 /** One JSON object a line on its standard output, for each command. */
 export type ForwarderAnswer =
   | { readonly id: number; readonly requests: readonly SeenRequest[] }
-  /** How many watches were open. */
+  /** How many watches it was about. */
   | { readonly id: number; readonly watches: number };
 
 export interface Rule {

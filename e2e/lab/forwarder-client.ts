@@ -6,10 +6,12 @@ import type { Machines } from './machines.ts';
 export interface ApiForwarder {
   /** From now on these rules; none: everything passes. What is silent stays so until its connection is closed. */
   use(...rules: readonly Rule[]): Promise<void>;
-  /** Resets each open watch in the middle of its next word; answers how many. */
+  /** Breaks off each open watch in the middle of its next word; answers how many. */
   cutWatches(): Promise<number>;
   /** Ends each open watch with 410 in the stream; answers how many. */
   expireWatches(): Promise<number>;
+  /** Lets each open watch on a path that begins so stay, and say nothing more; answers how many. */
+  silenceWatches(path: string): Promise<number>;
   /** Everything asked so far, oldest first. */
   requests(): Promise<readonly SeenRequest[]>;
   close(): Promise<void>;
@@ -38,8 +40,10 @@ export async function startApiForwarder(
     waiting.get(answer.id)?.resolve(answer);
     waiting.delete(answer.id);
   });
+  let over: Error | undefined;
   const lost = (why: string): void => {
-    for (const { reject } of waiting.values()) reject(new Error(`the forwarder on ${control.name} ended: ${why}`));
+    over = new Error(`the forwarder on ${control.name} ended: ${why}`);
+    for (const { reject } of waiting.values()) reject(over);
   };
   command.ended.then(
     (code) => lost(`code ${code} ${command.stderr.trim()}`),
@@ -47,6 +51,7 @@ export async function startApiForwarder(
   );
   let count = 0;
   const ask = (order: Order): Promise<ForwarderAnswer> => {
+    if (over) return Promise.reject(over);
     const id = ++count;
     const answered = Promise.withResolvers<ForwarderAnswer>();
     waiting.set(id, answered);
@@ -62,6 +67,7 @@ export async function startApiForwarder(
     use: async (...rules) => void (await ask({ command: 'rules', rules })),
     cutWatches: () => watches({ command: 'cut' }),
     expireWatches: () => watches({ command: 'expire' }),
+    silenceWatches: (path) => watches({ command: 'silence', path }),
     requests: async () => {
       const answer = await ask({ command: 'requests' });
       return 'requests' in answer ? answer.requests : [];

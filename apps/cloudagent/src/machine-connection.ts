@@ -1,6 +1,6 @@
 import { channelCredentials, type MaterialSource } from '@fairlead/certs';
 import { formatEndpoint } from '@fairlead/model';
-import { createClient, MachineService, openChannel, type RpcMetrics } from '@fairlead/rpc';
+import { createClient, MachineService, openChannel, type RpcMetrics, worthCalling } from '@fairlead/rpc';
 import type { Connection } from './push.ts';
 import type { MachineResource } from './resources/types.ts';
 
@@ -8,10 +8,13 @@ import type { MachineResource } from './resources/types.ts';
 const MACHINE_CHANNEL = {
   keepaliveMs: 2_000,
   keepaliveTimeoutMs: 2_000,
-  connectTimeoutMs: 3_000,
+  connectTimeoutMs: 5_000,
   backOffMs: 200,
-  maxBackOffMs: 2_000,
+  maxBackOffMs: 1_000,
 };
+
+/** So long the channel tries by itself before its reason is asked for again. */
+const REASON_EVERY_MS = 5_000;
 
 /** Who calls, and where that is counted. */
 export interface CallingSite {
@@ -25,5 +28,11 @@ export function connectToMachine({ name, spec }: MachineResource, { site, source
   const credentials = channelCredentials(source, { kind: 'lbagent', site, name });
   const channel = openChannel(formatEndpoint(spec.agentAddress, spec.agentPort), credentials, MACHINE_CHANNEL);
   const client = createClient(MachineService, channel, { metrics });
-  return { open: (requests, signal) => client.sync(requests, { signal }), close: () => channel.close() };
+  return {
+    async *open(requests, signal) {
+      await worthCalling(channel, REASON_EVERY_MS, signal);
+      yield* client.sync(requests, { signal });
+    },
+    close: () => channel.close(),
+  };
 }

@@ -79,7 +79,7 @@ export class MachineLink {
     const { signal } = this.#stopping;
     this.#running = superviseLoop((running) => this.#stream(running), {
       signal,
-      backOff: { firstMs: 200, maxMs: 3_000, jitter: 0.3 },
+      backOff: { firstMs: 200, maxMs: 1_000, jitter: 0.3 },
       wellAfterMs: 5_000,
       onEnd: ({ error, restartAfterMs }) => this.#disconnected(error, restartAfterMs),
     });

@@ -201,6 +201,6 @@ export function createSession(options: SessionOptions): Session {
 function pauseMs(failed: number, reason: unknown, random: () => number): number {
   const superseded = reason instanceof SessionSuperseded;
   const first = superseded ? FIRST_RETRY_MS : 100;
-  const longest = superseded ? LONGEST_RETRY_MS : 10_000;
+  const longest = superseded ? LONGEST_RETRY_MS : 2_000;
   return Math.min(longest, first * 2 ** Math.min(failed - 1, 20)) * (0.5 + random() / 2);
 }

@@ -106,11 +106,26 @@ class RotatingChannelCredentials<Held> extends ChannelCredentials {
         checkServerIdentity: this.#checkServerIdentity,
       })._createSecureConnector(target, named, calls);
     const first = connector();
+    let isDestroyed = false;
+    const shaking = new Set<Parameters<typeof first.connect>[0]>();
     return {
-      connect: async (socket) => await connector().connect(socket),
+      async connect(socket) {
+        shaking.add(socket);
+        try {
+          if (isDestroyed) throw new Error('the channel is closed');
+          return await connector().connect(socket);
+        } finally {
+          shaking.delete(socket);
+        }
+      },
       waitForReady: async () => await first.waitForReady(),
       getCallCredentials: () => first.getCallCredentials(),
-      destroy: () => first.destroy(),
+      destroy() {
+        first.destroy();
+        // grpc-js forgets what is under way when the channel is closed.
+        isDestroyed = true;
+        for (const socket of shaking) socket.destroy();
+      },
     };
   }
 

@@ -1,5 +1,6 @@
 import { Channel, ChannelCredentials, connectivityState, type ChannelOptions } from '@grpc/grpc-js';
 import { waitForChannelReady } from 'nice-grpc';
+import { dialPatiently } from './dial.ts';
 
 export interface ChannelSettings {
   readonly maxMessageBytes: number;
@@ -18,8 +19,8 @@ export const defaultChannelSettings: ChannelSettings = {
   keepaliveMs: 5_000,
   keepaliveTimeoutMs: 3_000,
   connectTimeoutMs: 5_000,
-  backOffMs: 500,
-  maxBackOffMs: 5_000,
+  backOffMs: 200,
+  maxBackOffMs: 2_000,
 };
 
 /**
@@ -34,12 +35,29 @@ export function openChannel(
   if (credentials === undefined && !address.startsWith('unix:')) {
     throw new Error(`speaking to ${address} needs credentials: only a unix socket has none`);
   }
+  dialPatiently();
   return new Channel(address, credentials ?? ChannelCredentials.createInsecure(), optionsOf(settings));
 }
 
 /** Resolves when the connection stands; rejects after `timeoutMs`. */
 export async function connected(channel: Channel, timeoutMs: number): Promise<void> {
   await waitForChannelReady(channel, new Date(Date.now() + timeoutMs));
+}
+
+/**
+ * Resolves at once unless the channel is waiting for its next attempt to connect, when a call would only be told why the
+ * last one failed; then as soon as it is connected, after `timeoutMs`, or when the signal aborts.
+ */
+export async function worthCalling(channel: Channel, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  if (channel.getConnectivityState(false) !== connectivityState.TRANSIENT_FAILURE || signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    signal.addEventListener('abort', done);
+    channel.watchConnectivityState(connectivityState.TRANSIENT_FAILURE, Date.now() + timeoutMs, done);
+  });
 }
 
 /** True when the connection stands now. */

@@ -28,7 +28,7 @@ async function start(
 ) {
   const metrics = createRpcMetrics(registry);
   const server = await site.start([serve(HealthService, { checkHealth })], { metrics, authorise });
-  const client = createClient(HealthService, await site.connect(server.port, controller), { metrics, timeoutMs: 200 });
+  const client = createClient(HealthService, await site.connect(server.port, controller), { metrics });
   return { port: server.port, client };
 }
 
@@ -40,8 +40,8 @@ async function counted(name: string): Promise<string[]> {
     .sort();
 }
 
-async function callAll(client: RpcClient<typeof HealthService>, count: number): Promise<void> {
-  for (let call = 0; call < count; call++) await client.checkHealth({}).catch(() => undefined);
+async function callAll(client: RpcClient<typeof HealthService>, count: number, timeoutMs = 10_000): Promise<void> {
+  for (let call = 0; call < count; call++) await client.checkHealth({}, { timeoutMs }).catch(() => undefined);
 }
 
 it('counts each call once on either side, by method and how it ended', async () => {
@@ -67,7 +67,7 @@ it('counts a refused call, and one whose caller did not wait', async () => {
   );
   await callAll(client, 1);
   answer = undefined;
-  await callAll(client, 1);
+  await callAll(client, 1, 200);
   expect(await counted('fairlead_rpc_client_calls_total')).toEqual([
     `{method="${METHOD}",code="DEADLINE_EXCEEDED"} 1`,
     `{method="${METHOD}",code="PERMISSION_DENIED"} 1`,

@@ -48,7 +48,6 @@ afterEach(async () => {
   await churn?.stop();
 });
 afterAll(async () => {
-  /*DEV*/ const { mkdirSync, writeFileSync } = await import('node:fs'); mkdirSync('/tmp/nf-logs', { recursive: true }); for (const { host, name, text } of await lab.logs()) writeFileSync(`/tmp/nf-logs/${host}-${name}.log`, text); writeFileSync('/tmp/nf-logs/requests.json', (await forwarder.requests()).map((each) => JSON.stringify(each)).join('\n'));
   await lab?.down();
 });
 

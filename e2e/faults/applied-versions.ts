@@ -12,10 +12,10 @@ export interface AppliedVersions {
 /** Asks lbagent itself, on its own host, every 200 ms. */
 export function followAppliedVersions(lab: Lab, machine: { name: string; address: string }): AppliedVersions {
   const stepsBack: string[] = [];
-  let stopping = false;
+  const stopping = new AbortController();
   const follow = async (): Promise<void> => {
     let last = { epoch: 0, generation: 0 };
-    while (!stopping) {
+    while (!stopping.signal.aborted) {
       const metrics = await readMetrics(lab, machine, PORTS.lbagentMetrics).catch(() => undefined);
       const epoch = metrics?.get('fairlead_lbagent_applied_epoch');
       const generation = metrics?.get('fairlead_lbagent_applied_generation');
@@ -30,7 +30,7 @@ export function followAppliedVersions(lab: Lab, machine: { name: string; address
   const following = follow();
   return {
     stop: async () => {
-      stopping = true;
+      stopping.abort();
       await following;
       return stepsBack;
     },

@@ -38,10 +38,11 @@ export function startChurn(lab: Lab, { app, living = 10, everyMs = 200 }: ChurnO
   const names: string[] = [];
   const count = { created: 0, changed: 0, deleted: 0, failed: 0 };
   const duplicates = new Set<string>();
-  let stopping = false;
+  const stopping = new AbortController();
+  const { signal } = stopping;
 
   const insist = async (call: () => Promise<unknown>, done: number): Promise<void> => {
-    while (!stopping) {
+    while (!signal.aborted) {
       try {
         await call();
         return;
@@ -75,7 +76,7 @@ export function startChurn(lab: Lab, { app, living = 10, everyMs = 200 }: ChurnO
     }, 404);
   };
   const churn = async (): Promise<void> => {
-    for (let step = 0; !stopping; step += 1) {
+    for (let step = 0; !signal.aborted; step += 1) {
       await create();
       if (step % 3 === 2) await change();
       if (names.length > living) await remove();
@@ -83,7 +84,7 @@ export function startChurn(lab: Lab, { app, living = 10, everyMs = 200 }: ChurnO
     }
   };
   const compare = async (): Promise<void> => {
-    while (!stopping) {
+    while (!signal.aborted) {
       const { items } = await api.listNamespacedService({ namespace: NAMESPACE }).catch(() => ({ items: [] }));
       for (const each of sharedAddresses(items)) duplicates.add(each);
       await sleep(2 * everyMs);
@@ -92,7 +93,7 @@ export function startChurn(lab: Lab, { app, living = 10, everyMs = 200 }: ChurnO
   const running = Promise.all([churn(), compare()]);
   return {
     stop: async () => {
-      stopping = true;
+      stopping.abort();
       await running;
       return { ...count, duplicates: [...duplicates] };
     },

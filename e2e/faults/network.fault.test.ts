@@ -157,6 +157,7 @@ it('a standby that loses every third packet holds up nobody', async () => {
     end: () => loseNothing(lab, machine.name),
     meanwhile: async () => console.log(`published after ${await publish('past-a-lossy-standby')} ms`),
   });
+  expect(await ownersOf(lab, address)).toHaveLength(1);
 });
 
 it('an owner that loses every third packet of its control connection gets every change', async () => {

@@ -35,19 +35,12 @@ async function obeyStandardInput(): Promise<void> {
   const forwarder = await startApiForwarder({ ...addresses, certificate, key });
   const obey = (command: ForwarderCommand): ForwarderAnswer => {
     const { id } = command;
-    switch (command.command) {
-      case 'rules':
-        forwarder.use(command.rules);
-        return { id, watches: 0 };
-      case 'cut':
-        return { id, watches: forwarder.cut() };
-      case 'expire':
-        return { id, watches: forwarder.expire() };
-      case 'silence':
-        return { id, watches: forwarder.silence(command.path) };
-      case 'requests':
-        return { id, requests: forwarder.requests };
-    }
+    if (command.command === 'requests') return { id, requests: forwarder.requests };
+    if (command.command === 'cut') return { id, watches: forwarder.cut() };
+    if (command.command === 'expire') return { id, watches: forwarder.expire() };
+    if (command.command === 'silence') return { id, watches: forwarder.silence(command.path) };
+    forwarder.use(command.rules);
+    return { id, watches: 0 };
   };
   createInterface({ input: process.stdin })
     .on('line', (line) => process.stdout.write(`${JSON.stringify(obey(JSON.parse(line) as ForwarderCommand))}\n`))

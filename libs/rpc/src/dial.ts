@@ -56,6 +56,7 @@ export function dialPatiently(): void {
   if (isInstalled) return;
   isInstalled = true;
   const { prototype } = Http2SubchannelConnector;
+  // oxlint-disable-next-line typescript/unbound-method -- it is called on what it belongs to
   const inner: Connect = prototype.connect;
   prototype.connect = async function connectPatiently(...[address, secureConnector, options]: Parameters<Connect>) {
     const failed = new AbortController();

@@ -57,7 +57,11 @@ export function openParts(config: NamedConfig, programs: MachinePrograms, onLack
   const settings = rulesetOf({ machine: config.name, members: [] }, kernelSettings);
   const nftables = openNftables({ nft: programs.nft, settings, onLack });
   const { ip, flock, arping, setpriv, keepalived } = programs;
-  const links = openLinks({ ip, ...(setpriv ? { monitorPrefix: [setpriv, '--pdeathsig', 'KILL'] } : {}) });
+  const links = openLinks({
+    ip,
+    ...(arping ? { arping } : {}),
+    ...(setpriv ? { monitorPrefix: [setpriv, '--pdeathsig', 'KILL'] } : {}),
+  });
   const ownership = createOwnership(
     {
       paths,

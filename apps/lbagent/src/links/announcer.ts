@@ -8,21 +8,34 @@ export interface Announcer {
   stop(): void;
 }
 
+/** How neighbours are told. What either throws is left to the repetition. */
+export interface Means {
+  /** Tells them of all addresses of the links, and says how many those are. */
+  readonly all: (devices: readonly string[]) => Promise<number>;
+  /** Tells them of these alone; false when that cannot be done. */
+  readonly some: (addresses: readonly LinkAddress[]) => Promise<boolean>;
+}
+
 /** An announcement names every address of the link: this bounds the frames to some 2,000 a second. */
 const LEAST_PAUSE_MS = 50;
 const PAUSE_MS_PER_ADDRESS = 0.5;
 const REPEAT_MS = 500;
 
-/** `announce` tells the neighbours all addresses of the links and says how many. What it throws is left to the repetition. */
-export function createAnnouncer(announce: (devices: readonly string[]) => Promise<number>): Announcer {
+/** So many addresses are told of by themselves: each takes a process, and what is told of together waits for the pause. */
+const FEW = 8;
+const FEW_A_SECOND = 10;
+
+export function createAnnouncer(means: Means): Announcer {
   const due = new Set<string>();
   const again = new Set<string>();
+  const repeats = new Set<NodeJS.Timeout>();
+  const budget = createBudget();
   let size = 0;
   let pause: NodeJS.Timeout | undefined;
   let repeat: NodeJS.Timeout | undefined;
 
-  async function announceNow(devices: readonly string[]): Promise<void> {
-    size = await announce(devices).catch(() => size);
+  async function announceAll(devices: readonly string[]): Promise<void> {
+    size = await means.all(devices).catch(() => size);
   }
 
   function start(): void {
@@ -36,36 +49,70 @@ export function createAnnouncer(announce: (devices: readonly string[]) => Promis
       },
       LEAST_PAUSE_MS + size * PAUSE_MS_PER_ADDRESS,
     );
-    void announceNow(devices);
+    void announceAll(devices);
+  }
+
+  function requestAll(added: readonly LinkAddress[]): void {
+    for (const { device } of added) due.add(device);
+    for (const device of due) again.add(device);
+    start();
+    clearTimeout(repeat);
+    repeat = setTimeout(() => {
+      for (const device of again) due.add(device);
+      again.clear();
+      start();
+    }, REPEAT_MS);
+  }
+
+  async function announceSome(added: readonly LinkAddress[]): Promise<void> {
+    if (await means.some(added).catch(() => false)) {
+      const timer = setTimeout(() => {
+        repeats.delete(timer);
+        means.some(added).catch(() => undefined);
+      }, REPEAT_MS);
+      repeats.add(timer);
+    } else requestAll(added);
   }
 
   return {
     request(added) {
-      for (const { device, announce } of added) {
-        if (announce !== false) due.add(device);
-      }
-      if (due.size === 0) return;
-      for (const device of due) again.add(device);
-      start();
-      clearTimeout(repeat);
-      repeat = setTimeout(() => {
-        for (const device of again) due.add(device);
-        again.clear();
-        start();
-      }, REPEAT_MS);
+      const told = added.filter(({ announce }) => announce !== false);
+      if (told.length === 0) return;
+      if (told.every(isIpv4) && budget.take(told.length)) void announceSome(told);
+      else requestAll(told);
     },
     stop() {
       clearTimeout(pause);
       clearTimeout(repeat);
+      for (const timer of repeats) clearTimeout(timer);
       due.clear();
     },
   };
 }
 
+/** `FEW` at once, and then as many as come back in time. */
+function createBudget(): { take(count: number): boolean } {
+  let left = FEW;
+  let at = performance.now();
+  return {
+    take(count) {
+      const now = performance.now();
+      left = Math.min(FEW, left + ((now - at) / 1000) * FEW_A_SECOND);
+      at = now;
+      if (count > left) return false;
+      left -= count;
+      return true;
+    },
+  };
+}
+
+function isIpv4({ address }: LinkAddress): boolean {
+  return familyOf(address) === 'ipv4';
+}
+
 /** One by one, IPv4 only. False when one could not be announced. */
 export async function announceByArping(arping: string, addresses: readonly LinkAddress[]): Promise<boolean> {
-  const v4 = addresses.filter(({ address }) => familyOf(address) === 'ipv4');
-  const outcomes = await Promise.all(v4.map((each) => arpingOne(arping, each)));
+  const outcomes = await Promise.all(addresses.filter(isIpv4).map((each) => arpingOne(arping, each)));
   return outcomes.every(Boolean);
 }
 

@@ -17,7 +17,7 @@ export interface LinksOptions {
    * `['/usr/bin/setpriv', '--pdeathsig', 'KILL']`. Without it a monitor may stay until the next change of a link.
    */
   readonly monitorPrefix?: readonly string[];
-  /** Path of arping, for links that refuse to have their hardware address set while they are up. */
+  /** Path of arping: tells of single addresses, and of all on links that refuse to have their hardware address set while up. */
   readonly arping?: string;
   /** Hears when addresses could not be announced. */
   readonly onUnannounced?: (message: string) => void;
@@ -66,10 +66,13 @@ export function openLinks(options: LinksOptions): Links {
     return { unannounced, announced: addresses.filter(({ device }) => devices.includes(device)).length };
   }
 
-  const announcer = createAnnouncer(async (devices) => {
-    const { unannounced, announced } = await announceAll(devices);
-    for (const message of unannounced) options.onUnannounced?.(message);
-    return announced;
+  const announcer = createAnnouncer({
+    async all(devices) {
+      const { unannounced, announced } = await announceAll(devices);
+      for (const message of unannounced) options.onUnannounced?.(message);
+      return announced;
+    },
+    some: async (added) => options.arping !== undefined && announceByArping(options.arping, added),
   });
 
   return {

@@ -6,6 +6,8 @@ export interface Random {
   between(least: number, most: number): number;
   /** One of them; there must be one. */
   pick<Item>(items: readonly Item[]): Item;
+  /** All of them, in any order. */
+  shuffle<Item>(items: readonly Item[]): Item[];
 }
 
 /** mulberry32: 32 bits of state, good enough to choose victims by. */
@@ -21,5 +23,10 @@ export function randomOf(seed: number): Random {
     next,
     between: (least, most) => least + Math.floor(next() * (most - least + 1)),
     pick: (items) => items[Math.floor(next() * items.length)]!,
+    shuffle: (items) =>
+      items
+        .map((item) => ({ item, at: next() }))
+        .sort((a, b) => a.at - b.at)
+        .map(({ item }) => item),
   };
 }

@@ -26,7 +26,8 @@ export interface Ownership {
   prepareTakeover(config: MachineConfig, vips: Wanted['vips'], links: readonly ObservedLink[]): Promise<void>;
   /**
    * Configuration in place and keepalived running with it; looks at the file only when `look` is set or the machine's
-   * config is another. Returns what a person should know; empty: all is well.
+   * config is another. Returns what a person should know; empty: all is well. Never throws: what is served does not wait
+   * for who owns the addresses.
    */
   ensure(config: MachineConfig, look: boolean): Promise<readonly string[]>;
   /** Whether this machine is fit to own addresses; keepalived hands them over within tens of milliseconds when not. */
@@ -63,7 +64,10 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
     },
     async ensure(config, look) {
       if (!look && ensured?.config === config) return ensured.findings;
-      ensured = { config, findings: await ensureRunning(config) };
+      const findings = await ensureRunning(config).catch((error: unknown) => [
+        `keepalived does not run as it should: ${error instanceof Error ? error.message : String(error)}`,
+      ]);
+      ensured = { config, findings };
       return ensured.findings;
     },
     async setFit(next) {

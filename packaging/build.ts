@@ -2,17 +2,24 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bundleApp, sourceVersion } from '../tools/build.ts';
+import { bundleWithOrigin, sourceVersion } from '../tools/build.ts';
+import { cloudagentPackage } from './contents/cloudagent.ts';
+import { fairleadPackage } from './contents/fairlead.ts';
 import { lbagentPackage } from './contents/lbagent.ts';
 import { buildDeb } from './deb.ts';
 import { type Architecture, type Format, FORMATS } from './package.ts';
+import { buildRpm } from './rpm.ts';
+import { buildTarball } from './tarball.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
 /** By the name of their program. */
-const PACKAGES = { lbagent: lbagentPackage } as const;
+const PACKAGES = { lbagent: lbagentPackage, cloudagent: cloudagentPackage, fairlead: fairleadPackage } as const;
+const NAMES = ['lbagent', 'cloudagent', 'fairlead'] as const;
+const BUILDERS = { deb: buildDeb, rpm: buildRpm, tar: buildTarball } as const;
+const ARCHITECTURES = ['x64', 'arm64'] as const;
 
-export type PackageName = keyof typeof PACKAGES;
+export type PackageName = (typeof NAMES)[number];
 
 export interface BuildOptions {
   /** Default: what the sources say. */
@@ -25,52 +32,85 @@ export interface BuildOptions {
   readonly architecture?: Architecture;
 }
 
-/** Builds packages into `out` and returns their paths. The same sources give the same bytes. */
+/**
+ * Builds packages into `out` and returns their paths, format by format, in the order of `only`. The same sources give the
+ * same bytes. Needs dpkg-deb, rpmbuild or tar on the PATH, by format.
+ */
 export async function buildPackages(options: BuildOptions = {}): Promise<string[]> {
   const version = options.version ?? sourceVersion();
-  const architecture = options.architecture ?? (process.arch as Architecture);
-  const out = resolve(options.out ?? join(ROOT, 'dist/packages'));
+  if (!/^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/.test(version)) {
+    throw new Error(`${JSON.stringify(version)} is not a version: write for example 1.2.3 or 1.2.3-rc.1`);
+  }
+  const architecture = options.architecture ?? ARCHITECTURES.find((each) => each === process.arch);
+  if (architecture === undefined) throw new Error(`there is no Node for ${process.arch} here: use --architecture x64`);
   const node = join(ROOT, `node_modules/node-linux-${architecture}/bin/node`);
-  if (!existsSync(node)) throw new Error(`there is no Node for linux-${architecture} in node_modules: run npm ci`);
+  if (!existsSync(node))
+    throw new Error(`there is no Node for linux-${architecture} in node_modules: see packaging/README.md`);
+  const out = resolve(options.out ?? join(ROOT, 'dist/packages'));
   mkdirSync(out, { recursive: true });
   const work = mkdtempSync(join(tmpdir(), 'fairlead-packages-'));
-  const built: string[] = [];
   try {
-    for (const name of options.only ?? (Object.keys(PACKAGES) as PackageName[])) {
-      const source = { version, architecture, node, bundle: await bundleApp(name, version) };
-      for (const format of options.formats ?? FORMATS) {
-        const places = { out, work: join(work, `${name}-${format}`) };
-        if (format === 'deb') built.push(await buildDeb(PACKAGES[name](source), epoch(), places));
-      }
+    const descriptions = await Promise.all(
+      (options.only ?? NAMES).map(async (name) => {
+        const bundle = await bundleWithOrigin(name, version);
+        return await PACKAGES[name]({ version, architecture, node, bundle });
+      }),
+    );
+    const built: string[] = [];
+    for (const format of options.formats ?? FORMATS) {
+      const made = descriptions.map(async (description) => {
+        const places = { out, work: join(work, `${description.name}-${format}`) };
+        mkdirSync(places.work);
+        const path = await BUILDERS[format](description, timeOfFiles(), places);
+        rmSync(places.work, { recursive: true });
+        return path;
+      });
+      built.push(...(await Promise.all(made)));
     }
+    return built;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-  return built;
 }
 
 /** SOURCE_DATE_EPOCH, or the first second of 2026. */
-function epoch(): number {
+function timeOfFiles(): number {
   return Number(process.env['SOURCE_DATE_EPOCH'] ?? 1_767_225_600);
 }
 
-if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      version: { type: 'string' },
-      format: { type: 'string' },
-      only: { type: 'string' },
-      out: { type: 'string' },
-      architecture: { type: 'string' },
-    },
+async function main(): Promise<void> {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({ options: { version: text, format: text, only: text, out: text, architecture: text } });
+  const { version, out } = values;
+  const formats = chosen('--format', values.format, FORMATS);
+  const only = chosen('--only', values.only, NAMES);
+  const architecture = chosen('--architecture', values.architecture, ARCHITECTURES)?.[0];
+  const built = await buildPackages({
+    ...(version === undefined ? {} : { version }),
+    ...(out === undefined ? {} : { out }),
+    ...(formats === undefined ? {} : { formats }),
+    ...(only === undefined ? {} : { only }),
+    ...(architecture === undefined ? {} : { architecture }),
   });
-  for (const path of await buildPackages({
-    ...(values.version === undefined ? {} : { version: values.version }),
-    ...(values.format === undefined ? {} : { formats: values.format.split(',') as Format[] }),
-    ...(values.only === undefined ? {} : { only: values.only.split(',') as PackageName[] }),
-    ...(values.out === undefined ? {} : { out: values.out }),
-    ...(values.architecture === undefined ? {} : { architecture: values.architecture as Architecture }),
-  })) {
-    console.log(path);
-  }
+  for (const path of built) console.log(path);
+}
+
+/** The words of a list with commas between. Throws on a word that is none of `known`. */
+function chosen<Word extends string>(
+  flag: string,
+  value: string | undefined,
+  known: readonly Word[],
+): readonly Word[] | undefined {
+  return value?.split(',').map((word) => {
+    const found = known.find((each) => each === word);
+    if (found === undefined) throw new Error(`${flag} ${JSON.stringify(word)}: use ${known.join(', ')}`);
+    return found;
+  });
+}
+
+if (import.meta.main) {
+  await main().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  });
 }

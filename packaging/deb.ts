@@ -1,20 +1,24 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Architecture, Package } from './package.ts';
+import type { Architecture, Package, Places } from './package.ts';
 import { run } from './run.ts';
 import { stage, stamp } from './stage.ts';
 
 const ARCHITECTURES: Readonly<Record<Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 const MAINTAINER = 'Fairlead maintainers <maintainers@fairlead.dev>';
 
-/** A Debian package in `out`; `work` is an empty directory. `seconds`: the time that everything in it bears. */
+/** A Debian package. `seconds`: the time that everything in it bears. Needs dpkg-deb. */
 export async function buildDeb(description: Package, seconds: number, { out, work }: Places): Promise<string> {
   const root = join(work, 'root');
-  stage(description.entries, 'deb', root);
+  stage(description.entries, root);
+  stage(
+    description.takesOver.map(({ path, to }) => ({ kind: 'link', path, to })),
+    root,
+  );
   const control = join(root, 'DEBIAN');
   mkdirSync(control, { mode: 0o755 });
   writeFileSync(join(control, 'control'), renderControl(description, kilobytesOf(root)), { mode: 0o644 });
-  const config = description.entries.filter((entry) => entry.kind === 'file' && entry.config === true);
+  const config = description.entries.filter(({ kind }) => kind === 'config');
   if (config.length > 0) {
     writeFileSync(join(control, 'conffiles'), config.map(({ path }) => `${path}\n`).join(''), { mode: 0o644 });
   }
@@ -27,11 +31,6 @@ export async function buildDeb(description: Package, seconds: number, { out, wor
     SOURCE_DATE_EPOCH: `${seconds}`,
   });
   return path;
-}
-
-export interface Places {
-  readonly out: string;
-  readonly work: string;
 }
 
 /** A pre-release sorts before its release. */
@@ -51,16 +50,27 @@ function renderControl(description: Package, kilobytes: number): string {
     ['Architecture', architectureOf(description)],
     ['Maintainer', MAINTAINER],
     ['Installed-Size', `${kilobytes}`],
-    ['Depends', deb.depends.join(', ')],
+    // Of the Node that comes along.
+    ['Depends', ['libc6 (>= 2.28)', 'libstdc++6', 'libgcc-s1', ...deb.depends].join(', ')],
     ['Recommends', deb.recommends.join(', ')],
     ['Section', 'net'],
     ['Priority', 'optional'],
-    ['Description', `${description.summary}\n ${description.description}`],
+    ['Description', `${description.summary}\n${wrap(description.description)}`],
   ];
   return fields
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `${name}: ${value}\n`)
     .join('');
+}
+
+/** Lines of at most 79 characters, each with the blank that makes it a paragraph. */
+function wrap(text: string): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    if (lines.at(-1)!.length + 1 + word.length > 79) lines.push('');
+    lines.push(`${lines.pop()!} ${word}`);
+  }
+  return lines.join('\n');
 }
 
 function kilobytesOf(directory: string): number {

@@ -1,11 +1,11 @@
 import { chmodSync, copyFileSync, lutimesSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Entry, Format } from './package.ts';
+import type { Entry } from './package.ts';
 
-/** Puts the entries that a format has below `root`, with their modes. Directories are 0755. */
-export function stage(entries: readonly Entry[], format: Format, root: string): void {
+/** Puts entries below `root`, with their modes, whatever the umask of who builds. Directories are 0755. */
+export function stage(entries: readonly Entry[], root: string): void {
+  makeDirectories(root, '');
   for (const entry of entries) {
-    if (entry.not?.includes(format)) continue;
     const path = join(root, entry.path);
     makeDirectories(root, dirname(entry.path));
     if (entry.kind === 'link') {
@@ -14,7 +14,7 @@ export function stage(entries: readonly Entry[], format: Format, root: string): 
     }
     if ('file' in entry.from) copyFileSync(entry.from.file, path);
     else writeFileSync(path, entry.from.text);
-    chmodSync(path, entry.mode);
+    chmodSync(path, entry.kind === 'config' ? 0o644 : entry.mode);
   }
 }
 
@@ -28,7 +28,6 @@ export function stamp(root: string, seconds: number): void {
   lutimesSync(root, seconds, seconds);
 }
 
-// Whatever the umask of who builds.
 function makeDirectories(root: string, directory: string): void {
   let path = root;
   for (const part of ['', ...directory.split('/').filter((each) => each !== '')]) {

@@ -41,7 +41,18 @@ export function buildApps(): Promise<Record<App, string>> {
 }
 
 /** The app as one file that calls itself by this version: its text. */
-export function bundleApp(app: App, version: string): Promise<string> {
+export async function bundleApp(app: App, version: string): Promise<string> {
+  return (await bundle(APPS[app], version)).text;
+}
+
+export interface Bundle {
+  readonly text: string;
+  /** Folders of the npm packages that are in it, in order. */
+  readonly packages: readonly string[];
+}
+
+/** As `bundleApp`, with whose code it is made of. */
+export function bundleWithOrigin(app: App, version: string): Promise<Bundle> {
   return bundle(APPS[app], version);
 }
 
@@ -64,18 +75,19 @@ async function bundleAll<Name extends string>(
   const paths = Object.entries<string>(entries).map(async ([name, entry]) => {
     const output = join(OUTPUT, `${name}.mjs`);
     if (!existsSync(output) || !readFileSync(output, 'utf8').endsWith(mark)) {
-      replace(output, `${await bundle(entry)}\n${mark}`);
+      replace(output, `${(await bundle(entry)).text}\n${mark}`);
     }
     return [name, output] as const;
   });
   return Object.fromEntries(await Promise.all(paths)) as Record<Name, string>;
 }
 
-async function bundle(entry: string, version = sourceVersion()): Promise<string> {
-  const { outputFiles } = await build({
+async function bundle(entry: string, version = sourceVersion()): Promise<Bundle> {
+  const { outputFiles, metafile } = await build({
     entryPoints: [entry],
     absWorkingDir: ROOT,
     write: false,
+    metafile: true,
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -88,7 +100,13 @@ async function bundle(entry: string, version = sourceVersion()): Promise<string>
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   });
-  return outputFiles[0]!.text;
+  return { text: outputFiles[0]!.text, packages: packagesOf(Object.keys(metafile.inputs)) };
+}
+
+/** `node_modules/NAME` of every file that is in there. */
+function packagesOf(files: readonly string[]): string[] {
+  const folders = files.flatMap((file) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0] ?? []);
+  return [...new Set(folders)].sort().map((folder) => join(ROOT, folder));
 }
 
 /** A reader, or another bundler, sees the old file or the new one. */

@@ -9,7 +9,7 @@ import {
   SiteService,
 } from '@fairlead/rpc';
 import type { Channel, RpcClient } from '@fairlead/rpc';
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import type { Config } from './config.ts';
 import { CliError, EXIT } from './failure.ts';
 
@@ -38,14 +38,24 @@ export interface Target {
   readonly now: number;
 }
 
+function socketProblem(path: string): string | undefined {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES'
+      ? `this user may not use ${path}: run this as root, or as a member of the group that the cloudagent runs as`
+      : `there is no socket ${path}: is the cloudagent running on this machine?`;
+  }
+}
+
 /** Connects as the local administrator through a socket, or as the operator of the configuration. */
 export async function connect({ socket, configPath, config, timeoutMs, now }: Target): Promise<Connection> {
   const fallback = config === undefined && existsSync(DEFAULT_SOCKET) ? DEFAULT_SOCKET : undefined;
   const path = socket ?? config?.socket ?? fallback;
   if (path !== undefined) {
-    if (!existsSync(path)) {
-      throw new CliError(`there is no socket ${path}: is the cloudagent running on this machine?`, EXIT.unreachable);
-    }
+    const problem = socketProblem(path);
+    if (problem !== undefined) throw new CliError(problem, EXIT.unreachable);
     return over(openChannel(`unix:${path}`, undefined), path, timeoutMs);
   }
   if (config?.pkiDirectory === undefined) {

@@ -20,6 +20,8 @@ async function main(): Promise<void> {
 }
 
 async function start(config: Config): Promise<void> {
+  // Else it is called node, or MainThread, where processes are listed.
+  process.title = 'cloudagent';
   const log = createLogger({ component: 'cloudagent', level: config.logLevel });
   const shutdown = new Shutdown({
     onProblem: ({ step, error }) => log.error({ err: error, step }, 'not stopped well'),

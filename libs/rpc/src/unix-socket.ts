@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 const LONGEST_PATH = 107 - '-XXXXXX/s'.length;
 
 /**
- * Puts a unix socket at `path` that only its owner can reach (mode 0600 from the first moment): lets `bind` make it in
- * a private directory and moves it. Makes the directory it is in. Replaces a socket that nobody listens on; throws when
+ * Puts a unix socket at `path` that only its owner can reach, and its group where the umask leaves the group its rights,
+ * from the first moment: lets `bind` make it in a private directory and moves it. Makes the directory it is in. Replaces a socket that nobody listens on; throws when
  * somebody does, and when something else is there.
  */
 export async function bindPrivately(path: string, bind: (temporaryPath: string) => Promise<void>): Promise<void> {
@@ -24,7 +24,7 @@ export async function bindPrivately(path: string, bind: (temporaryPath: string) 
   try {
     const temporary = join(directory, 's');
     await bind(temporary);
-    await chmod(temporary, 0o600);
+    await chmod(temporary, (process.umask() & 0o020) === 0 ? 0o660 : 0o600);
     await rename(temporary, path);
     await rmdir(directory);
   } catch (error) {

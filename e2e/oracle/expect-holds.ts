@@ -11,16 +11,19 @@ export interface Patience {
   readonly seconds: number;
   /** LB machines that are cut off or without power: nothing is expected of them. */
   readonly away?: readonly string[];
+  /** Told after each look what is wrong, one sentence each. */
+  readonly onLook?: (wrongs: readonly string[]) => void;
 }
 
 /**
  * Looks again and again until the oracle holds, and returns what was seen then. Throws after `seconds` with all that is
  * wrong, at the last look.
  */
-export async function expectHolds(lab: Lab, { seconds, away = [] }: Patience): Promise<Observation> {
+export async function expectHolds(lab: Lab, { seconds, away = [], onLook }: Patience): Promise<Observation> {
   const deadline = performance.now() + seconds * 1000;
   for (;;) {
     const { sentences, observation } = await look(lab, away);
+    onLook?.(sentences);
     if (sentences.length === 0 && observation !== undefined) return observation;
     if (performance.now() > deadline) throw new Error(failure(seconds, sentences));
     await sleep(PAUSE_MS);

@@ -18,6 +18,8 @@ export interface LabOptions extends Partial<SiteOptions> {
   readonly bound?: boolean;
   /** LB machines that boot this, with nothing of Fairlead's on them: whoever tests adds them. */
   readonly machinesBoot?: BootSpec;
+  /** False: hosts and Kubernetes alone, for those who install Fairlead themselves. */
+  readonly fairlead?: boolean;
   /** Brings Kubernetes up once the site is; undefined: a site without. */
   readonly kubernetes?: (lab: Lab, assembly: Assembly) => Promise<Kubernetes>;
   readonly onProgress?: (sentence: string) => void;
@@ -90,13 +92,10 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       onProgress,
     };
     await assembleHosts(assembly);
-    await assembleFairlead(assembly);
     const record: LabRecord = { site, apps };
     const lab = labOf(machines, record);
-    const token = await lab.fairlead(['tokens', 'create', 'operator', 'lab', '--role', 'admin']);
-    const local = (name: string) => `127.0.0.1:${machines.ports[name]}`;
-    await logIn(apps.fairlead, machines.directory, readdress(token, local('join'), local('control')));
-    await untilServing(lab, machinesBoot ? [] : settings.staticLoadBalancers);
+    const staticLoadBalancers = machinesBoot ? [] : settings.staticLoadBalancers;
+    if (options.fairlead !== false) await startFairlead(lab, assembly, staticLoadBalancers);
     const kubernetes = await options.kubernetes?.(lab, assembly);
     const whole = kubernetes ? { ...record, kubernetes } : record;
     writeFileSync(join(machines.directory, RECORD), JSON.stringify(whole));
@@ -105,6 +104,14 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     await machines.down();
     throw error;
   }
+}
+
+async function startFairlead(lab: Lab, assembly: Assembly, staticLoadBalancers: readonly string[]): Promise<void> {
+  await assembleFairlead(assembly);
+  const token = await lab.fairlead(['tokens', 'create', 'operator', 'lab', '--role', 'admin']);
+  const local = (name: string) => `127.0.0.1:${lab.ports[name]}`;
+  await logIn(lab.apps.fairlead, lab.directory, readdress(token, local('join'), local('control')));
+  await untilServing(lab, staticLoadBalancers);
 }
 
 /** The lab of that name, which somebody else started. */

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { sleep } from '../command.ts';
 import { Connection } from '../connection.ts';
 import { ApiClient, statusOf } from './api-client.ts';
+import type { ContainerImages } from './container-image.ts';
 import { hostOf, type NodeFacts, now, PodRunner } from './pod-runner.ts';
 import type { Pod } from './pod-status.ts';
 
@@ -20,9 +22,19 @@ const { values } = parseArgs({
     'ca-file': { type: 'string', default: '' },
     'control-socket': { type: 'string', default: '' },
     echo: { type: 'string', default: '' },
+    /** File with ContainerImages. */
+    images: { type: 'string', default: '' },
+    /** Directory for the volumes of Pods. */
+    volumes: { type: 'string', default: '' },
   },
 });
-const node: NodeFacts = { name: values.node, address: values.address, echo: [process.execPath, values.echo] };
+const node: NodeFacts = {
+  name: values.node,
+  address: values.address,
+  echo: [process.execPath, values.echo],
+  images: JSON.parse(readFileSync(values.images, 'utf8')) as ContainerImages,
+  volumes: values.volumes,
+};
 const api = new ApiClient({ server: values.server, tokenFile: values['token-file'], caFile: values['ca-file'] });
 const runners = new Map<string, PodRunner>();
 

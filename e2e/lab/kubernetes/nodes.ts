@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Machines } from '../machines.ts';
+import type { ContainerImages } from './container-image.ts';
 import type { ControlPlane, User } from './control-plane.ts';
 
 export interface KubeNode {
@@ -16,6 +19,8 @@ export interface NodesOptions {
   readonly bin: string;
   /** The echo program. */
   readonly echo: string;
+  /** Images whose containers are run; for all others stands the echo program. */
+  readonly images: ContainerImages;
 }
 
 const DIRECTORY = '/etc/kubernetes';
@@ -27,6 +32,8 @@ export async function startNodes(machines: Machines, plane: ControlPlane, option
     '--disable-warning=ExperimentalWarning',
     `${import.meta.dirname}/${file}`,
   ];
+  const images = join(machines.directory, 'images.json');
+  writeFileSync(images, JSON.stringify(options.images));
   await writeAccess(machines, plane, options.controlHost, 'scheduler');
   await machines.run({
     host: options.controlHost,
@@ -49,6 +56,8 @@ export async function startNodes(machines: Machines, plane: ControlPlane, option
           `--pod-prefix=${node.podPrefix}`,
           `--control-socket=${machines.directory}/control.sock`,
           `--echo=${options.echo}`,
+          `--images=${images}`,
+          `--volumes=${join(machines.directory, 'volumes')}`,
         ],
       });
       await startProxy(machines, plane, node, options);

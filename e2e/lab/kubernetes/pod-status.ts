@@ -3,6 +3,11 @@ import type { KubeObject } from './api-client.ts';
 export interface Container {
   readonly name: string;
   readonly image?: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
+  readonly securityContext?: SecurityContext;
   readonly ports?: readonly { readonly name?: string; readonly containerPort: number; readonly protocol?: string }[];
   readonly readinessProbe?: Probe;
 }
@@ -16,10 +21,45 @@ export interface Probe {
   readonly failureThreshold?: number;
 }
 
+interface SecurityContext {
+  readonly runAsUser?: number;
+  readonly runAsGroup?: number;
+  readonly allowPrivilegeEscalation?: boolean;
+  readonly readOnlyRootFilesystem?: boolean;
+}
+
+interface EntriesOf {
+  readonly items?: readonly { readonly key: string; readonly path: string }[];
+  readonly optional?: boolean;
+  readonly defaultMode?: number;
+}
+
+export interface ProjectedSource {
+  readonly serviceAccountToken?: {
+    readonly path: string;
+    readonly expirationSeconds?: number;
+    readonly audience?: string;
+  };
+  readonly configMap?: EntriesOf & { readonly name: string };
+  readonly downwardAPI?: { readonly items: readonly { readonly path: string }[] };
+}
+
+export interface Volume {
+  readonly name: string;
+  readonly secret?: EntriesOf & { readonly secretName: string };
+  readonly configMap?: EntriesOf & { readonly name: string };
+  readonly emptyDir?: object;
+  readonly persistentVolumeClaim?: { readonly claimName: string };
+  readonly projected?: { readonly sources: readonly ProjectedSource[] };
+}
+
 export interface Pod extends KubeObject {
   readonly metadata: KubeObject['metadata'] & { readonly namespace: string };
   readonly spec: {
     readonly nodeName?: string;
+    readonly serviceAccountName?: string;
+    readonly volumes?: readonly Volume[];
+    readonly securityContext?: SecurityContext & { readonly fsGroup?: number };
     readonly containers: readonly Container[];
     readonly readinessGates?: readonly unknown[];
   };

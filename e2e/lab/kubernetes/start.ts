@@ -4,6 +4,7 @@ import type { Kubernetes, Lab } from '../lab.ts';
 import { NODE_FLAGS } from '../../../tools/build.ts';
 import { ADMIN_SOCKET, pkiDirectory } from '../site/apps.ts';
 import type { Assembly } from '../site/assemble.ts';
+import type { ContainerImages } from './container-image.ts';
 import { ensureKubernetes } from './binaries.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { startNodes } from './nodes.ts';
@@ -11,7 +12,9 @@ import { startNodes } from './nodes.ts';
 export interface KubernetesOptions {
   /** nftables unless given. */
   readonly proxyMode?: 'nftables' | 'iptables';
-  /** Replicas of our controller, 1 unless given; named controller-1 and so on. */
+  /** Images whose containers are run; for all others stands the echo program. */
+  readonly images?: ContainerImages;
+  /** Replicas of our controller, 1 unless given, 0: nor what it needs in the cluster; named controller-1 and so on. */
   readonly controllers?: number;
   /** Started again when they end, as their Deployment would; false unless given. */
   readonly restartControllers?: boolean;
@@ -48,13 +51,16 @@ export function kubernetes(options: KubernetesOptions = {}): (lab: Lab, assembly
       proxyMode: options.proxyMode ?? 'nftables',
       bin,
       echo: programs.echo,
+      images: options.images ?? {},
     });
     const kubeconfig = join(lab.directory, 'kubeconfig');
     writeFileSync(kubeconfig, plane.kubeconfig('admin', `https://127.0.0.1:${lab.ports['kubernetes']}`), {
       mode: 0o600,
     });
-    onProgress('starting the controller');
-    await startControllers({ lab, assembly, plane, bin }, options);
+    if (options.controllers !== 0) {
+      onProgress('starting the controller');
+      await startControllers({ lab, assembly, plane, bin }, options);
+    }
     return { kubeconfig, bin };
   };
 }

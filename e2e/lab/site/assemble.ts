@@ -66,7 +66,10 @@ export async function assembleFairlead(assembly: Assembly): Promise<void> {
   });
   if (assembly.machinesBoot) return;
   onProgress(`enrolling ${site.machines.map(({ name }) => name).join(', ')}`);
-  await Promise.all(site.machines.map((machine) => joinMachine(assembly, machine)));
+  const admin = [process.execPath, apps.fairlead, '--socket', ADMIN_SOCKET];
+  const makeToken = (name: string) =>
+    machines.must(site.cloudagent.name, [...admin, 'tokens', 'create', 'lbagent', name]);
+  await Promise.all(site.machines.map((machine) => joinMachine(assembly, machine, makeToken)));
 }
 
 /** With /run/fairlead made first, as RuntimeDirectory= of a systemd unit does. */
@@ -74,9 +77,13 @@ function asUnit(argv: readonly string[]): string[] {
   return ['sh', '-c', 'mkdir -p -m 700 /run/fairlead && exec "$@"', 'unit', ...argv];
 }
 
-async function joinMachine({ machines, site, apps }: Assembly, machine: SiteHost): Promise<void> {
-  const admin = [process.execPath, apps.fairlead, '--socket', ADMIN_SOCKET];
-  const token = await machines.must(site.cloudagent.name, [...admin, 'tokens', 'create', 'lbagent', machine.name]);
+/** Enrols an LB machine with a token that is made for it, and starts lbagent there. */
+export async function joinMachine(
+  { machines, apps }: Pick<Assembly, 'machines' | 'apps'>,
+  machine: SiteHost,
+  makeToken: (machine: string) => Promise<string>,
+): Promise<void> {
+  const token = await makeToken(machine.name);
   const lbagent = [process.execPath, ...NODE_FLAGS.lbagent, apps.lbagent];
   const join = [...lbagent, 'join', '--pki-dir', pkiDirectory(machine.name)];
   await machines.must(machine.name, join, { stdin: token });

@@ -11,7 +11,7 @@ import { faultSettings } from './settings.ts';
 
 const { seed } = faultSettings(process.env, Date.now() % 1_000_000);
 const CONTROLLER = { host: 'control', name: 'controller-1' };
-const OF_CREATION = ['after-finalizer', 'after-ensure', 'before-status', 'after-status'];
+const OF_CREATION = ['after-ensure', 'before-status', 'after-status'];
 const OF_DELETION = ['after-release', 'before-finalizer-removal', 'after-finalizer-removal'];
 
 let site: CrashSite;

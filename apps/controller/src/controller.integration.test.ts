@@ -67,7 +67,7 @@ it('publishes the address that serves, with its mode and ports, and says so in c
   expect(await reasons('front', 2)).toEqual(['EnsuredLoadBalancer', 'EnsuringLoadBalancer']);
 });
 
-it('writes the status of a new Service once, after the finalizer', async () => {
+it('writes a new Service once: status and finalizer together', async () => {
   rig.startController();
   await eventually('a session', () => rig.fake.count('watchStatus') === 1);
   const writes: unknown[] = [];
@@ -75,8 +75,9 @@ it('writes the status of a new Service once, after the finalizer', async () => {
   await service.create('front');
   await service.served('front');
   await pause(1_500);
-  // Made, finalizer, status.
-  expect(writes).toHaveLength(3);
+  // Made, told.
+  expect(writes).toHaveLength(2);
+  expect((await service.get('front'))!.metadata.finalizers).toEqual(['fairlead.dev/load-balancer']);
 });
 
 it('does not publish an address before machines serve it, and says what is waited for', async () => {
@@ -100,11 +101,8 @@ it('does not publish an address before machines serve it, and says what is waite
   expect((await service.get('front'))!.status.loadBalancer.ingress).toHaveLength(1);
 });
 
-it('makes nothing before its finalizer is stored, and takes it off last of all', async () => {
+it('takes the finalizer off last of all', async () => {
   const seen: Record<string, unknown> = {};
-  rig.fake.beforeEnsure = async () => {
-    seen['ensure'] = (await service.get('front'))!.metadata.finalizers;
-  };
   rig.fake.beforeDelete = async () => {
     await pause(200);
     seen['delete'] = (await service.get('front'))!.metadata.finalizers;
@@ -114,7 +112,7 @@ it('makes nothing before its finalizer is stored, and takes it off last of all',
   await service.served('front');
   await service.remove('front');
   await service.gone('front');
-  expect(seen).toEqual({ ensure: ['fairlead.dev/load-balancer'], delete: ['fairlead.dev/load-balancer'] });
+  expect(seen).toEqual({ delete: ['fairlead.dev/load-balancer'] });
   expect(rig.fake.loadBalancers.size).toBe(0);
   expect(await reasons('front', 4)).toEqual([
     'DeletedLoadBalancer',
@@ -130,7 +128,7 @@ it('never writes a Service that is as it should be: not after a restart, a new s
   for (const name of names) await service.create(name);
   for (const name of names) await service.served(name);
   await pause(200);
-  expect(first.writes).toHaveLength(2 * names.length);
+  expect(first.writes).toHaveLength(names.length);
   const versions = async (): Promise<string[]> =>
     Promise.all(names.map(async (name) => (await service.get(name))!.metadata.resourceVersion));
   const before = await versions();
@@ -145,7 +143,7 @@ it('never writes a Service that is as it should be: not after a restart, a new s
   for (const { id } of rig.fake.loadBalancers.values()) rig.fake.setStatus(id, { message: 'one machine is away' });
   await pause(1_500);
   expect(await versions()).toEqual(before);
-  expect(first.writes).toHaveLength(2 * names.length);
+  expect(first.writes).toHaveLength(names.length);
   expect(second.writes).toEqual([]);
 });
 

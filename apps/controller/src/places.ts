@@ -1,6 +1,5 @@
 /** Between which steps of a Service's way a test ends the process, to see that the next life goes on from there. */
 export const PLACES = [
-  'after-finalizer',
   'after-ensure',
   'before-status',
   'after-status',

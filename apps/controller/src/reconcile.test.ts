@@ -124,8 +124,9 @@ const writer: ServiceWriter = {
     else edit({ metadata: { finalizers } });
     return 'written';
   },
-  async changeStatus(_service, change) {
-    step('status');
+  async changeStatus(_service, change, hold) {
+    step(hold === true ? 'status and finalizer' : 'status');
+    if (hold === true) edit({ metadata: { finalizers: [...world.service!.metadata.finalizers, FINALIZER] } });
     world.changes.push(change);
     const touched = [...change.setConditions.map(({ type }) => type), ...change.removeConditions];
     const others = world.service!.status.conditions.filter(({ type }) => !touched.includes(type));
@@ -139,7 +140,7 @@ const writer: ServiceWriter = {
   },
 };
 
-async function turn(other: Partial<ReconcileParts> = {}): Promise<Outcome> {
+async function turn(): Promise<Outcome> {
   const parts: ReconcileParts = {
     clusterName: 'prod',
     defaultClass: false,
@@ -151,7 +152,6 @@ async function turn(other: Partial<ReconcileParts> = {}): Promise<Outcome> {
     published: new Map(),
     now: () => world.now,
     wallClock: () => new Date('2026-01-01T00:00:00Z'),
-    ...other,
   };
   return reconcile(KEY, parts, { trace: newTrace(), log: createLogger({ component: 'test', level: 'silent' }) });
 }
@@ -160,52 +160,34 @@ async function turn(other: Partial<ReconcileParts> = {}): Promise<Outcome> {
 async function settle(): Promise<void> {
   for (let count = 0; count < 10; count++) {
     const before = world.steps.filter((name) => name !== 'ensure').length;
-    await turn().catch(() => {});
-    if (world.failAt === undefined && world.steps.filter((name) => name !== 'ensure').length === before) return;
+    const failed = await turn().then(
+      () => false,
+      () => true,
+    );
+    if (!failed && world.steps.filter((name) => name !== 'ensure').length === before) return;
   }
   throw new Error(`does not come to rest: ${world.steps.join(', ')}`);
 }
 
-it('puts the finalizer on and ensures, then writes the status, each once', async () => {
+it('ensures, then tells and puts the finalizer on in one write', async () => {
   await settle();
-  expect(world.steps.slice(0, 3)).toEqual(['finalizer on', 'ensure', 'status']);
-  expect(world.steps.slice(3)).toEqual(['ensure']);
+  expect(world.steps).toEqual(['ensure', 'status and finalizer', 'ensure']);
   expect(world.service!.status.ingress).toMatchObject([{ ip: VIP, ipMode: 'Proxy' }]);
+  expect(world.service!.metadata.finalizers).toEqual([FINALIZER]);
 });
 
-it('publishes nothing when the finalizer could not be stored', async () => {
-  world.failAt = 'finalizer on';
-  await expect(turn()).rejects.toThrow('finalizer on');
-  expect(world.steps).toEqual(['finalizer on', 'ensure']);
+it('puts the finalizer on again when somebody took it off', async () => {
   await settle();
-  expect(world.steps).toEqual(['finalizer on', 'ensure', 'finalizer on', 'ensure', 'status', 'ensure']);
-});
-
-it('leaves no turn before both the finalizer and the cloudagent have answered', async () => {
-  const stored = Promise.withResolvers<'written'>();
-  const slow: ServiceWriter = { ...writer, addFinalizer: () => stored.promise };
-  world.failAt = 'ensure';
-  let over = false;
-  const running = turn({ writer: slow }).catch((error: unknown) => {
-    over = true;
-    return error;
-  });
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(over).toBe(false);
-  stored.resolve('written');
-  expect(await running).toMatchObject({ message: 'failed at ensure' });
+  edit({ metadata: { finalizers: [] } });
+  world.steps = [];
+  await settle();
+  expect(world.steps).toEqual(['ensure', 'finalizer on', 'ensure']);
 });
 
 it('takes away what was made for a Service that vanished before its finalizer was on', async () => {
-  const late: ServiceWriter = {
-    ...writer,
-    addFinalizer: async () => {
-      world.service = undefined;
-      return 'gone';
-    },
-  };
-  await turn({ writer: late });
-  expect(world.held).toEqual(['uid-1']);
+  world.becomes = { ...SERVING, state: 'pending' };
+  await turn();
+  world.service = undefined;
   await settle();
   expect(world.steps).toEqual(['ensure', 'remove uid-1']);
 });
@@ -236,7 +218,7 @@ it('keeps the finalizer while something may still be served', async () => {
   expect(world.service!.metadata.finalizers).toEqual([FINALIZER]);
 });
 
-it.each(['finalizer on', 'ensure', 'status'])('comes to the same end when it was cut at "%s"', async (where) => {
+it.each(['ensure', 'status and finalizer'])('comes to the same end when it was cut at "%s"', async (where) => {
   world.failAt = where;
   await settle();
   expect(world.service!.metadata.finalizers).toEqual([FINALIZER]);
@@ -259,7 +241,7 @@ it.each(['remove uid-1', 'status', 'finalizer off'])(
 it('removes what is held for an earlier Service of the name before it serves the new one', async () => {
   world.held = ['uid-0'];
   await settle();
-  expect(world.steps.slice(0, 3)).toEqual(['remove uid-0', 'finalizer on', 'ensure']);
+  expect(world.steps.slice(0, 3)).toEqual(['remove uid-0', 'ensure', 'status and finalizer']);
 });
 
 it('removes what is held for a Service that is gone', async () => {
@@ -286,7 +268,7 @@ it('waits for the namespace, whose labels decide about pools', async () => {
 it('says nothing of a Service on its way for a second, then what it waits for', async () => {
   world.becomes = { ...SERVING, state: 'pending', message: 'waiting for machine lb-2' };
   expect(await turn()).toEqual({ againAfterMs: 1_000 });
-  expect(world.steps).toEqual(['finalizer on', 'ensure']);
+  expect(world.steps).toEqual(['ensure']);
   world.now += 1_000;
   expect(await turn()).toBeUndefined();
   expect(world.changes).toHaveLength(1);

@@ -43,8 +43,9 @@ export interface Turn {
 export type Outcome = { readonly againAfterMs: number } | undefined;
 
 /**
- * Brings one Service nearer to what it asks for: what it should be → finalizer → ensured by the cloudagent → told on the
- * Service, the address only once machines serve it. And back: nothing serves it → told → finalizer, last of all.
+ * Brings one Service nearer to what it asks for: what it should be → ensured by the cloudagent → told on the Service
+ * together with the finalizer, the address only once machines serve it. And back: nothing serves it → told → finalizer,
+ * last of all. A Service that vanishes before its finalizer is on is found as a stranger, as after a crash.
  */
 export async function reconcile(key: string, parts: ReconcileParts, turn: Turn): Promise<Outcome> {
   const { cluster, session } = parts;
@@ -57,9 +58,7 @@ export async function reconcile(key: string, parts: ReconcileParts, turn: Turn):
   if (wish === undefined) return undefined;
   if (wish.kind === 'not-ours') return release(service, parts, turn);
   if (wish.kind === 'refused') return tell(service, { ...wish, ...runningOf(service, session) }, parts, turn);
-  // Side by side: what was made for a Service that vanished before its finalizer was on is found as a stranger's.
-  const [hold, ensured] = await bothEnded(holdByFinalizer(service, parts), ask(key, wish.loadBalancer, parts, turn));
-  if (hold === 'gone') return undefined;
+  const ensured = await ask(key, wish.loadBalancer, parts, turn);
   announceEnsured(service, wish.loadBalancer, ensured, cluster.nodes()).forEach(parts.announce);
   return publish(service, ensured, parts, turn);
 }
@@ -87,12 +86,6 @@ async function removeStrangers(
   }
 }
 
-/** What both answered; when one fails the other has ended too, so that no turn leaves work behind that runs on. */
-async function bothEnded<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([a, b]);
-  return [await a, await b];
-}
-
 async function ask(key: string, loadBalancer: LoadBalancer, parts: ReconcileParts, turn: Turn): Promise<Ensured> {
   const ensured = await parts.session.ensure(loadBalancer, turn.trace);
   if (ensured.sent) {
@@ -100,17 +93,6 @@ async function ask(key: string, loadBalancer: LoadBalancer, parts: ReconcilePart
     parts.reached?.('after-ensure');
   }
   return ensured;
-}
-
-/** The finalizer is durable before an address is published, so that nobody loses one in silence. */
-async function holdByFinalizer(
-  service: ServiceObject,
-  { writer, reached }: ReconcileParts,
-): Promise<'written' | 'gone'> {
-  if (service.metadata.finalizers.includes(FINALIZER)) return 'written';
-  const outcome = await writer.addFinalizer(service);
-  reached?.('after-finalizer');
-  return outcome;
 }
 
 /** So long a Service may be on its way without a word: what is served within it costs one status write, not two. */
@@ -124,27 +106,29 @@ async function publish(service: ServiceObject, ensured: Ensured, parts: Reconcil
   const young = ensured.since + PATIENCE_MS - parts.now();
   const change = statusChange(current, { kind: 'wanted', served }, stamp(parts));
   if (served.state === 'pending' && young > 0 && change?.ingress === undefined) return { againAfterMs: young };
-  await write(current, change, parts, turn);
+  const hold = !current.metadata.finalizers.includes(FINALIZER);
+  if (change !== undefined) await write(current, { ...change, hold }, parts, turn);
+  else if (hold) await parts.writer.addFinalizer(current);
   return ensured.retryMs === undefined ? undefined : { againAfterMs: ensured.retryMs };
 }
 
 async function tell(service: ServiceObject, verdict: Verdict, parts: ReconcileParts, turn: Turn): Promise<undefined> {
-  await write(service, statusChange(service, verdict, stamp(parts)), parts, turn);
+  const change = statusChange(service, verdict, stamp(parts));
+  if (change !== undefined) await write(service, { ...change, hold: false }, parts, turn);
 }
 
 async function write(
   service: ServiceObject,
-  change: StatusChange | undefined,
+  { hold, ...change }: StatusChange & { readonly hold: boolean },
   parts: ReconcileParts,
   { log }: Turn,
 ): Promise<void> {
   const { uid } = service.metadata;
-  if (change === undefined) return;
   const lastWritten = parts.published.get(uid);
   const forged =
     change.ingress !== undefined && lastWritten !== undefined && lastWritten !== ingressText(service.status.ingress);
   parts.reached?.('before-status');
-  if ((await parts.writer.changeStatus(service, change)) === 'gone') return;
+  if ((await parts.writer.changeStatus(service, change, hold)) === 'gone') return;
   parts.reached?.('after-status');
   if (change.ingress !== undefined) parts.published.set(uid, ingressText(change.ingress));
   const isFirst = service.status.ingress.length === 0 && (change.ingress ?? []).length > 0;

@@ -171,7 +171,7 @@ export function list(raw: unknown): readonly unknown[] {
   return Array.isArray(raw) ? raw : [];
 }
 
-function texts(raw: unknown): readonly string[] | undefined {
+export function texts(raw: unknown): readonly string[] | undefined {
   return Array.isArray(raw) ? raw.map((item) => text(item) ?? '') : undefined;
 }
 

@@ -22,20 +22,14 @@ export function parseNews(line: string): LinkNews {
  * PURE. Whether the newest word of each address and link is what is known already. Most changes are the echo of what
  * lbagent did itself, and looking at thousands of addresses for each of them would take longer than the change.
  */
-export function isKnown(news: readonly LinkNews[], { addresses, links }: LinksKnown): boolean {
+export function isKnown(news: readonly LinkNews[], known: LinksKnown): boolean {
   const newest = new Map(news.map((each) => [subjectOf(each), each]));
   return [...newest.values()].every((each) => {
-    switch (each.kind) {
-      case 'address':
-        return addresses.has(linkAddressKey(each)) === each.there;
-      case 'link': {
-        const link = links.find(({ device }) => device === each.device);
-        if (!link || !each.there) return !link && !each.there;
-        return link.up === each.up && link.mac === each.mac;
-      }
-      case 'unknown':
-        return false;
-    }
+    if (each.kind === 'unknown') return false;
+    if (each.kind === 'address') return known.addresses.has(linkAddressKey(each)) === each.there;
+    const link = known.links.find(({ device }) => device === each.device);
+    if (!link || !each.there) return !link && !each.there;
+    return link.up === each.up && link.mac === each.mac;
   });
 }
 

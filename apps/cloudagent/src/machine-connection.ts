@@ -26,7 +26,10 @@ export interface CallingSite {
 /** A way to the machine that speaks to nobody else, by the name in its certificate. */
 export function connectToMachine({ name, spec }: MachineResource, { site, source, metrics }: CallingSite): Connection {
   const credentials = channelCredentials(source, { kind: 'lbagent', site, name });
-  const channel = openChannel(formatEndpoint(spec.agentAddress, spec.agentPort), credentials, MACHINE_CHANNEL);
+  const channel = openChannel(formatEndpoint(spec.agentAddress, spec.agentPort), credentials, {
+    ...MACHINE_CHANNEL,
+    renewed: source,
+  });
   const client = createClient(MachineService, channel, { metrics });
   return {
     async *open(requests, signal) {

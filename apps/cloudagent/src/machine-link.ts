@@ -44,6 +44,8 @@ const ANSWER_MS = 60_000;
 const MAX_DELTA_BYTES = 1024 * 1024;
 /** One that refuses again and again gets a new stream, after a pause. */
 const MAX_REJECTIONS = 3;
+/** A stream that lived so long was ended because it had become old, and is begun again at once; milliseconds. */
+const TURN_OVER_MS = 1_000;
 
 /** Keeps one machine at the newest state, over one stream at a time, whatever happens to it. */
 export class MachineLink {
@@ -77,7 +79,7 @@ export class MachineLink {
 
   start(): void {
     const { signal } = this.#stopping;
-    this.#running = superviseLoop((running) => this.#stream(running), {
+    this.#running = superviseLoop((running) => this.#streams(running), {
       signal,
       backOff: { firstMs: 200, maxMs: 1_000, jitter: 0.3 },
       wellAfterMs: 5_000,
@@ -110,6 +112,18 @@ export class MachineLink {
     told.info({ machine: name, update: update.kind, from, to: update.to.version }, 'pushing');
   }
 
+  async #streams(stopping: AbortSignal): Promise<void> {
+    for (;;) {
+      const began = this.#settings.now();
+      await this.#stream(stopping);
+      if (stopping.aborted || this.#settings.now() - began < TURN_OVER_MS) {
+        throw new Error('it ended the stream');
+      }
+      this.#link = afterDisconnect(this.#link);
+    }
+  }
+
+  /** Resolves when the machine ends it in good order. */
   async #stream(stopping: AbortSignal): Promise<void> {
     const broken = new AbortController();
     const outgoing = new Outgoing<SyncRequest>();
@@ -122,7 +136,6 @@ export class MachineLink {
       for await (const response of this.#settings.open(outgoing, signal)) {
         await this.#hear(reportFromProto(response));
       }
-      throw new Error('it ended the stream');
     } catch (error) {
       throw broken.signal.aborted ? broken.signal.reason : error;
     } finally {

@@ -182,6 +182,24 @@ describe('pushing', () => {
   });
 });
 
+describe('a stream that has become old', () => {
+  it('is begun again without the machine being gone for a moment, and nothing is lost', async () => {
+    machine('lb-1').maxStreamAgeMs = 1_300;
+    await machine('lb-1').start();
+    await until(() => isNewest('lb-1'));
+    const seen = new Set<boolean>();
+    const stop = fleet.subscribe(() => seen.add(fleet.view('lb-1').connected));
+    for (let count = 0; machine('lb-1').streams < 4; count++) {
+      await ensuring(`s${count}`);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    await until(() => isNewest('lb-1'));
+    expect([...seen]).toEqual([true]);
+    expect(machine('lb-1').updates.filter((update) => update.startsWith('full'))).toHaveLength(1);
+    stop();
+  });
+});
+
 describe('waiting for machines', () => {
   it('ends when every connected one has applied, and does not wait for one that is gone', async () => {
     const gate = Promise.withResolvers<void>();

@@ -65,7 +65,9 @@ async function start(config: Config): Promise<void> {
   registerCertificateMetrics(registry, { validity: () => live.validity(), now: Date.now });
 
   const peer = { kind: 'cloudagent', site: enrolment.identity.site } as const;
-  const channel = openChannel(config.cloudagent ?? enrolment.control, channelCredentials(live.source, peer));
+  const channel = openChannel(config.cloudagent ?? enrolment.control, channelCredentials(live.source, peer), {
+    renewed: live.source,
+  });
   shutdown.step('channel', () => channel.close());
   const api = openApi(loadKubeConfig(config), systemClock);
   shutdown.step('API connections', () => api.close());

@@ -14,6 +14,8 @@ export interface Reign {
   /** Ids that are or may be held for Services of this name, live or gone. */
   heldFor(key: string): readonly string[];
   heldKeys(): readonly string[];
+  /** Ids whose status has been told. */
+  knownIds(): readonly string[];
   /** Counts as held from now on; called before the cloudagent is told, because its answer may be lost. */
   hold(id: string, key: string): void;
   /** Returns the key of the Service it was held for. */
@@ -72,6 +74,7 @@ export function beginReign(opened: OpenedSession, nodes: readonly Node[]): Reign
     end: new AbortController(),
     heldFor: (key) => [...(ids.get(key) ?? [])],
     heldKeys: () => [...ids.keys()],
+    knownIds: () => [...statuses.keys()],
     hold,
     release(id) {
       const key = keys.get(id);

@@ -139,6 +139,24 @@ it('begins anew when the stream ends: another session, all told again', async ()
   expect(cloudagent.asked.slice(-3)).toEqual(['open', 'nodes full +a', 'ensure uid-1']);
 });
 
+it('goes on in the same session when a stream that had become old ends, and learns what it has missed', async () => {
+  await session.ensure(wish(), trace);
+  cloudagent.sayStatus({ state: 'serving' });
+  cloudagent.sayStatus({ id: 'other', name: 'back', state: 'serving' });
+  await clock.advance(600_000);
+  told.length = 0;
+  cloudagent.initially = [{ id: 'other', name: 'back', state: 'serving' }];
+  cloudagent.endWatch();
+  await settled();
+  expect(session.open).toBe(true);
+  expect(closed).toEqual([]);
+  expect(cloudagent.asked.filter((asked) => asked === 'open')).toHaveLength(1);
+  expect(session.heldKeys()).toEqual(['shop/back']);
+  expect(told).toEqual(['shop/back', 'shop/front']);
+  // What was released behind our back is asked for again.
+  expect((await session.ensure(wish(), trace)).sent).toBe(true);
+});
+
 it('stands back at once when superseded, and opens another only seconds later', async () => {
   cloudagent.session++;
   await expect(session.ensure(wish(), trace)).rejects.toBeInstanceOf(SessionSuperseded);

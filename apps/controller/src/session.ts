@@ -107,16 +107,29 @@ export function createSession(options: SessionOptions): Session {
     reign = mine;
     const change = { full: true, upsert: nodes, remove: [] };
     options.onNodesRefused(await cloudagent.syncNodes(mine.number, change, options.newTrace()));
-    for await (const event of cloudagent.watchStatus(mine.number, AbortSignal.any([signal, mine.end.signal]))) {
-      if (event.kind === 'status') learn(mine, event.status);
-      else if (event.kind === 'removed') tellOf(mine, mine.release(event.id));
-      else {
+    for (;;) {
+      const began = now();
+      await watch(mine, AbortSignal.any([signal, mine.end.signal]));
+      if (mine.end.signal.aborted) throw mine.end.signal.reason;
+      if (signal.aborted || now() - began < STABLE_MS) throw new Error('the cloudagent ended the watch');
+    }
+  }
+
+  /** Resolves when the cloudagent ends it in good order: one that lived long had become old, and is begun again. */
+  async function watch(mine: Reign, signal: AbortSignal): Promise<void> {
+    const told = new Set<string>();
+    for await (const event of cloudagent.watchStatus(mine.number, signal)) {
+      if (event.kind === 'status') {
+        told.add(event.status.id);
+        learn(mine, event.status);
+      } else if (event.kind === 'removed') tellOf(mine, mine.release(event.id));
+      else if (mine.ready) {
+        for (const id of mine.knownIds()) if (!told.has(id)) tellOf(mine, mine.release(id));
+      } else {
         mine.ready = true;
         options.onOpen();
       }
     }
-    if (mine.end.signal.aborted) throw mine.end.signal.reason;
-    throw new Error('the cloudagent ended the watch');
   }
 
   function learn(mine: Reign, status: LoadBalancerStatus): void {

@@ -43,7 +43,7 @@ afterEach(async () => {
 });
 
 /** A machine that applies whatever it is given at once, behind its real service. */
-async function machine() {
+async function machine(limits: { maxStreamAgeMs?: number } = {}) {
   const authority = await createAuthority('lab', Date.now());
   const material = async (identity: Identity) => {
     const keys = await makeKeyPair();
@@ -77,6 +77,7 @@ async function machine() {
     authorise: onlyCloudagent('lab'),
     services: [serve(MachineService, machineService({ log, holder, board, readConfig, now: Date.now }))],
     log,
+    limits,
   });
   cleanups.push(() => server.stop(0));
   const connect = async (as: Identity) => {
@@ -109,6 +110,7 @@ async function stream(client: Awaited<ReturnType<Awaited<ReturnType<typeof machi
       waiting.push(...some);
       wake();
     },
+    hasEnded: async (): Promise<boolean> => (await reports.next()).done === true,
     hear: async (): Promise<MachineReport> => {
       const { value } = await reports.next();
       return reportFromProto(value as pb.SyncResponse);
@@ -173,6 +175,18 @@ it('what changes by itself is told without being asked', async () => {
   expect(await hear()).toMatchObject({ ownedInstances: ['edge-1'] });
   board.find('haproxy', ['haproxy does not answer']);
   expect(await hear()).toMatchObject({ findings: ['haproxy does not answer'] });
+});
+
+it('a stream that has become old ends in good order, though the cloudagent would still speak', async () => {
+  const { connect } = await machine({ maxStreamAgeMs: 200 });
+  const client = await connect(CLOUDAGENT);
+  for (const generation of [1, 2]) {
+    const { send, hear, hasEnded } = await stream(client);
+    await hear();
+    send(...full({ epoch: 1, generation }));
+    expect((await hear()).applied).toEqual({ epoch: 1, generation });
+    expect(await hasEnded()).toBe(true);
+  }
 });
 
 it('nobody but the cloudagent of the own site may call', async () => {

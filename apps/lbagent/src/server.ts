@@ -74,7 +74,8 @@ async function* sync(
     unsubscribe();
     log.info('the cloudagent is disconnected');
   }
-  await reading;
+  // One that ends because it has become old is ended by us, while the other side would still speak.
+  if (!context.signal.aborted) await reading;
 }
 
 async function readRequests(

@@ -13,13 +13,14 @@ export interface HandlerExtras {
   readonly stopping: AbortSignal;
 }
 
-/** `signal` aborts when the caller has gone, and for streams when the server stops. */
+/** `signal` aborts when the caller has gone, and for streams when the server stops or the stream has become old. */
 export type HandlerContext = CallContext & HandlerExtras;
 
 export interface BoundarySettings {
   readonly log: Logger;
   /** Aborted when the server begins to stop. */
   readonly stopping: AbortSignal;
+  readonly maxStreamAgeMs: number;
   /** The answer to an error that is not a RpcFailure and yet expected; undefined: it is not. */
   readonly expected?: (error: unknown) => RpcFailure | undefined;
 }
@@ -33,7 +34,7 @@ export function boundary(settings: BoundarySettings): ServerMiddleware<HandlerEx
   return async function* aroundHandler(call, context) {
     const trace = childOf(parseTraceparent(context.metadata.get('traceparent')));
     const identity = parseCaller(context.metadata.get(CALLER_KEY) ?? '');
-    const signal = call.responseStream ? AbortSignal.any([context.signal, settings.stopping]) : context.signal;
+    const signal = call.responseStream ? streamSignal(context.signal, settings) : context.signal;
     try {
       if (identity === undefined) throw new Error('a call came past the gate without a caller');
       return yield* call.next(call.request, { ...context, signal, identity, trace, stopping: settings.stopping });
@@ -47,6 +48,12 @@ export function boundary(settings: BoundarySettings): ServerMiddleware<HandlerEx
       throw new ServerError(Status[answer.status], clip(answer.detail.message));
     }
   };
+}
+
+/** Not all at the same age: many began together when the server started. */
+function streamSignal(callerGone: AbortSignal, { stopping, maxStreamAgeMs }: BoundarySettings): AbortSignal {
+  const old = AbortSignal.timeout(Math.round(maxStreamAgeMs * (0.8 + 0.2 * Math.random())));
+  return AbortSignal.any([callerGone, stopping, old]);
 }
 
 function toAnswer(

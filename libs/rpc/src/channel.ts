@@ -1,6 +1,8 @@
+import type { MaterialSource } from '@fairlead/certs';
 import { Channel, ChannelCredentials, connectivityState, type ChannelOptions } from '@grpc/grpc-js';
 import { waitForChannelReady } from 'nice-grpc';
 import { dialPatiently } from './dial.ts';
+import { RenewingChannel } from './renewing-channel.ts';
 
 export interface ChannelSettings {
   readonly maxMessageBytes: number;
@@ -12,6 +14,12 @@ export interface ChannelSettings {
   /** First and longest wait between attempts. */
   readonly backOffMs: number;
   readonly maxBackOffMs: number;
+}
+
+/** What a channel is opened with. */
+export interface ChannelWishes extends Partial<ChannelSettings> {
+  /** Where the credentials take their certificate from, when it is renewed while the channel is open. */
+  readonly renewed?: MaterialSource;
 }
 
 export const defaultChannelSettings: ChannelSettings = {
@@ -30,12 +38,15 @@ export const defaultChannelSettings: ChannelSettings = {
 export function openChannel(
   address: string,
   credentials: ChannelCredentials | undefined,
-  settings: Partial<ChannelSettings> = {},
+  { renewed, ...settings }: ChannelWishes = {},
 ): Channel {
   if (credentials === undefined && !address.startsWith('unix:')) {
     throw new Error(`speaking to ${address} needs credentials: only a unix socket has none`);
   }
   dialPatiently();
+  if (credentials !== undefined && renewed !== undefined) {
+    return new RenewingChannel(address, credentials, { options: optionsOf(settings), source: renewed });
+  }
   return new Channel(address, credentials ?? ChannelCredentials.createInsecure(), optionsOf(settings));
 }
 

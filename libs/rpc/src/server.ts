@@ -53,6 +53,11 @@ export interface ServerLimits {
   readonly maxConnectionAgeMs: number;
   /** What streams that are open then have left. */
   readonly maxConnectionAgeGraceMs: number;
+  /**
+   * A stream of answers is ended in good order after this at the latest, to be begun again. Less than the grace, so that
+   * the end of a connection cuts none.
+   */
+  readonly maxStreamAgeMs: number;
 }
 
 export const defaultLimits: ServerLimits = {
@@ -60,8 +65,9 @@ export const defaultLimits: ServerLimits = {
   maxStreamsPerConnection: 100,
   keepaliveMs: 10_000,
   keepaliveTimeoutMs: 5_000,
-  maxConnectionAgeMs: 3_600_000,
-  maxConnectionAgeGraceMs: 30_000,
+  maxConnectionAgeMs: 2_700_000,
+  maxConnectionAgeGraceMs: 660_000,
+  maxStreamAgeMs: 600_000,
 };
 
 export interface RunningServer {
@@ -75,8 +81,9 @@ export interface RunningServer {
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
   const stopping = new AbortController();
   const { log, expected } = settings;
+  const { maxStreamAgeMs } = { ...defaultLimits, ...settings.limits };
   const server = createServer(optionsOf(settings)).use(
-    boundary({ log, stopping: stopping.signal, ...(expected && { expected }) }),
+    boundary({ log, stopping: stopping.signal, maxStreamAgeMs, ...(expected && { expected }) }),
   );
   for (const add of settings.services) add(server);
   const path = socketPath(settings.listen);

@@ -4,6 +4,7 @@ import {
   createFullStateAssembler,
   deltaFromProto,
   failure,
+  type HandlerContext,
   MachineService,
   openChannel,
   type pb,
@@ -33,6 +34,9 @@ export class FakeMachine {
   readonly traceparents: string[] = [];
   /** Updates are applied only when this resolves. */
   gate: Promise<void> = Promise.resolve();
+  /** After it a stream is ended in good order; for the next start. */
+  maxStreamAgeMs = 600_000;
+  streams = 0;
   readonly #listen: string;
   readonly #credentials: ServerCredentials | undefined;
   #port = 0;
@@ -51,7 +55,7 @@ export class FakeMachine {
   }
 
   async start(): Promise<void> {
-    const sync = (requests: AsyncIterable<pb.SyncRequest>) => this.#sync(requests);
+    const sync = (requests: AsyncIterable<pb.SyncRequest>, { signal }: HandlerContext) => this.#sync(requests, signal);
     const getConfig = () => Promise.reject(failure('UNIMPLEMENTED', 'UNIMPLEMENTED', 'this machine shows nothing'));
     this.#server = await startServer({
       listen: this.#listen.replace(/:0$/, `:${this.#port}`),
@@ -61,6 +65,7 @@ export class FakeMachine {
       authorise: () => undefined,
       services: [serve(MachineService, { sync, getConfig })],
       log: silentLog,
+      limits: { maxStreamAgeMs: this.maxStreamAgeMs },
     });
     this.#port = this.#server.port;
   }
@@ -99,7 +104,11 @@ export class FakeMachine {
     });
   }
 
-  async *#sync(requests: AsyncIterable<pb.SyncRequest>): AsyncGenerator<pb.SyncResponse.$Properties> {
+  async *#sync(
+    requests: AsyncIterable<pb.SyncRequest>,
+    signal: AbortSignal,
+  ): AsyncGenerator<pb.SyncResponse.$Properties> {
+    this.streams += 1;
     const queue: pb.SyncResponse.$Properties[] = [this.#report()];
     let wake: () => void = () => undefined;
     const over = { is: false };
@@ -108,10 +117,12 @@ export class FakeMachine {
       wake();
     };
     this.#streams.add(tell);
-    const reading = this.#read(requests, tell).finally(() => {
+    const end = () => {
       over.is = true;
       wake();
-    });
+    };
+    signal.addEventListener('abort', end);
+    const reading = this.#read(requests, tell).finally(end);
     try {
       while (!over.is || queue.length > 0) {
         const next = queue.shift();
@@ -120,7 +131,8 @@ export class FakeMachine {
       }
     } finally {
       this.#streams.delete(tell);
-      await reading.catch(() => undefined);
+      const ended = reading.catch(() => undefined);
+      if (!signal.aborted) await ended;
     }
   }
 

@@ -21,6 +21,8 @@ export interface ScriptedCloudagent extends Cloudagent {
   /** What it was asked, in order: `open`, `nodes +a -b`, `ensure ID`, `remove ID`. */
   readonly asked: string[];
   session: number;
+  /** What the next watch begins with. */
+  initially: readonly Partial<LoadBalancerStatus>[];
   /** Says something on the open watch. */
   say(event: StatusEvent): void;
   sayStatus(status: Partial<LoadBalancerStatus>): void;
@@ -38,22 +40,13 @@ export function scriptedCloudagent(): ScriptedCloudagent {
     nodeRefusals: [],
     asked: [],
     session: 0,
+    initially: [],
     say(event) {
       watch?.events.push(event);
       watch?.wake();
     },
     sayStatus(status) {
-      const whole = {
-        id: 'uid-1',
-        namespace: 'shop',
-        name: 'front',
-        addresses: [VIP],
-        state: 'serving',
-        message: '',
-        reachable: true,
-        ...status,
-      } as const;
-      fake.say({ kind: 'status', status: whole });
+      fake.say(statusEvent(status));
     },
     endWatch() {
       if (watch === undefined) return;
@@ -81,7 +74,8 @@ export function scriptedCloudagent(): ScriptedCloudagent {
     },
     async *watchStatus(session, signal) {
       check(session);
-      const mine = { events: [{ kind: 'initial-state-sent' }] as StatusEvent[], wake: () => {}, ended: false };
+      const events: StatusEvent[] = [...fake.initially.map(statusEvent), { kind: 'initial-state-sent' }];
+      const mine = { events, wake: () => {}, ended: false };
       watch = mine;
       const onAbort = (): void => {
         mine.ended = true;
@@ -97,4 +91,18 @@ export function scriptedCloudagent(): ScriptedCloudagent {
     },
   };
   return fake;
+}
+
+function statusEvent(status: Partial<LoadBalancerStatus>): StatusEvent {
+  const whole = {
+    id: 'uid-1',
+    namespace: 'shop',
+    name: 'front',
+    addresses: [VIP],
+    state: 'serving',
+    message: '',
+    reachable: true,
+    ...status,
+  } as const;
+  return { kind: 'status', status: whole };
 }

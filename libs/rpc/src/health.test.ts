@@ -1,4 +1,4 @@
-import { createHealthBoard, type HealthBoard } from '@fairlead/telemetry';
+import { createHealthBoard, type HealthBoard, type HealthSource } from '@fairlead/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import * as pb from '#gen';
@@ -13,6 +13,8 @@ const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = pb.HealthCheckResponse.Serving
 
 let site: TestSite;
 let board: HealthBoard;
+/** Resolves when somebody waits for a change. */
+let waits: PromiseWithResolvers<void>;
 let server: RunningServer;
 let health: RpcClient<typeof HealthService>;
 let prober: RpcClient<typeof GrpcHealthService>;
@@ -20,9 +22,15 @@ let prober: RpcClient<typeof GrpcHealthService>;
 beforeEach(async () => {
   site = await makeSite();
   board = createHealthBoard();
-  server = await site.start(
-    healthServices({ source: board, version: '1.2.3', serviceNames: ['fairlead.v1.MachineService'] }),
-  );
+  waits = Promise.withResolvers();
+  const source: HealthSource = {
+    current: () => board.current(),
+    subscribe(listener) {
+      waits.resolve();
+      return board.subscribe(listener);
+    },
+  };
+  server = await site.start(healthServices({ source, version: '1.2.3', serviceNames: ['fairlead.v1.MachineService'] }));
   const channel = await site.connect(server.port, controller);
   health = createClient(HealthService, channel);
   prober = createClient(GrpcHealthService, channel);
@@ -61,9 +69,8 @@ it('CheckHealth refuses to wait longer than an hour', async () => {
 });
 
 it('CheckHealth does not keep a server from stopping', async () => {
-  await health.checkHealth({});
   const answer = health.checkHealth({ timeoutSeconds: 3_600 });
-  await sleep(50);
+  await waits.promise;
   const started = performance.now();
   await Promise.all([server.stop(5_000), answer]);
   expect(performance.now() - started).toBeLessThan(2_000);

@@ -58,8 +58,15 @@ export function assignToWorker(wanted: Wanted, worker: WorkerState): Assignment 
   return { services, nodeChecks, unplaced };
 }
 
-/** The same for haproxy.cfg: every service in a backend of its own name. `worker`: whose server names are kept. */
-export function assignToFile(wanted: Wanted, worker: WorkerState | undefined, nodeCheckStock: number): Assignment {
+/**
+ * The same for haproxy.cfg: every service in a backend of its own name. `worker`: whose server names are kept. Pauses
+ * after each service.
+ */
+export function* assignToFile(
+  wanted: Wanted,
+  worker: WorkerState | undefined,
+  nodeCheckStock: number,
+): Generator<void, Assignment> {
   const nodeChecks = assignNodeChecks(wanted, (kind) =>
     worker
       ? observedNodeChecks(worker, kind, nodeCheckStock)
@@ -76,6 +83,7 @@ export function assignToFile(wanted: Wanted, worker: WorkerState | undefined, no
     );
     if (!servers) throw new Error(`the stock of node checks is too small for ${service.owner}: this is a defect`);
     services.set(key, { wanted: service, backend: backendName(service.vip, service.port), servers });
+    yield;
   }
   return { services, nodeChecks, unplaced: [] };
 }

@@ -5,8 +5,8 @@ import {
   PLAIN,
   type Profile,
   profileName,
-  renderConfig,
-  renderServiceMap,
+  renderConfigPieces,
+  renderServiceMapPieces,
   HEALTHZ_PATH,
 } from '@fairlead/haproxy';
 import type { AddressFamily } from '@fairlead/model';
@@ -30,24 +30,52 @@ export interface HaproxySettings {
 }
 
 export interface HaproxyFiles {
-  readonly config: string;
-  readonly map: string;
+  /** The text, in parts that follow each other. */
+  readonly config: readonly Buffer[];
+  readonly map: readonly Buffer[];
   /** What a worker that has loaded `config` shows. */
   readonly marker: string;
 }
 
-/** haproxy.cfg and its map for what is wanted; servers that run keep their names. */
-export function haproxyFiles(
+/**
+ * haproxy.cfg and its map for what is wanted; servers that run keep their names. Pauses again and again: for thousands of
+ * services it takes many times as long as serving a change does.
+ */
+export function* haproxyFiles(
   wanted: Wanted,
   worker: Observed['worker'] | undefined,
   settings: HaproxySettings,
-): HaproxyFiles {
+): Generator<void, HaproxyFiles> {
   const stock = nodeCheckStock(wanted);
-  const assignment = assignToFile(wanted, worker, stock);
+  const assignment = yield* assignToFile(wanted, worker, stock);
   const config = configOf(assignment, stock, settings);
-  const text = renderConfig(config);
-  const marker = `fairlead-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
-  return { config: text.replace(MARKER_PLACE, marker), map: renderServiceMap(config.backends), marker };
+  yield;
+  const [head, ...rest] = yield* inParts(renderConfigPieces(config));
+  const digest = createHash('sha256');
+  for (const part of [head!, ...rest]) {
+    digest.update(part);
+    yield;
+  }
+  const marker = `fairlead-${digest.digest('hex').slice(0, 16)}`;
+  const marked = Buffer.from(head!.toString().replace(MARKER_PLACE, marker));
+  return { config: [marked, ...rest], map: yield* inParts(renderServiceMapPieces(config.backends)), marker };
+}
+
+const PART_LENGTH = 32_768;
+
+/** Pieces of text as fewer, larger parts in bytes; the first piece is in the first part. */
+function* inParts(pieces: Iterable<string>): Generator<void, readonly Buffer[]> {
+  const parts: Buffer[] = [];
+  let text = '';
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length > PART_LENGTH) {
+      parts.push(Buffer.from(text));
+      text = '';
+    }
+    yield;
+  }
+  return [...parts, Buffer.from(text)];
 }
 
 const LEAST_NODE_CHECKS = 256;

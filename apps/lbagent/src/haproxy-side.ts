@@ -3,6 +3,7 @@ import { rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Coalesced, coalesce } from './coalesce.ts';
 import { haproxyFiles, type HaproxyFiles, type HaproxySettings } from './haproxy-files.ts';
+import { inSlices } from './in-slices.ts';
 import type { Observed } from './plan.ts';
 import { run } from './processes/run.ts';
 import type { Supervisor } from './processes/types.ts';
@@ -55,7 +56,7 @@ export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
     async work() {
       const now = options.current();
       if (!now) return;
-      await write(haproxyFiles(now.wanted, now.worker, settings));
+      await write(await inSlices(haproxyFiles(now.wanted, now.worker, settings)));
       options.onWritten();
     },
     onError: options.onFileError,
@@ -87,9 +88,10 @@ export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
     async fold(wanted, worker) {
       if (failure && performance.now() - failure.at < FOLD_AGAIN_MS) return failure.why;
       try {
-        await files.alone(() =>
-          reload(haproxyFiles(wanted, worker, settings), { running: worker.info.marker, write }, options),
-        );
+        await files.alone(async () => {
+          const next = await inSlices(haproxyFiles(wanted, worker, settings));
+          await reload(next, { running: worker.info.marker, write }, options);
+        });
         failure = undefined;
       } catch (error) {
         failure = { at: performance.now(), why: error instanceof Error ? error.message : String(error) };
@@ -122,7 +124,7 @@ async function prepareFiles(wanted: Wanted | undefined, settings: HaproxySetting
     vips: new Map(),
     refused: new Map(),
   };
-  await writeFiles(haproxyFiles(wanted ?? nothing, undefined, settings), settings);
+  await writeFiles(await inSlices(haproxyFiles(wanted ?? nothing, undefined, settings)), settings);
 }
 
 // The map first: a name in it that haproxy.cfg does not have is a closed connection, as is a missing one.

@@ -2,6 +2,7 @@ import type { MachineConfig, NodeSet, PlacedLoadBalancer, Refusal, Version } fro
 import { rename } from 'node:fs/promises';
 import type { NodeCheckChoice } from './node-check-choice.ts';
 import type { Held } from './state.ts';
+import { inSlices } from './in-slices.ts';
 import { readIfThere, writeWholeFile } from './whole-file.ts';
 
 /** What a machine needs to serve again after a reboot with everything else dead. */
@@ -34,9 +35,28 @@ export async function writeStateFile(path: string, { held, nodeChecks }: Remembe
     unreadable: Object.fromEntries(unreadable),
     nodeChecks: Object.fromEntries(nodeChecks),
   };
-  const loadBalancers = [...state.loadBalancers.values()].map(textOf).join(',\n');
-  const text = `${JSON.stringify(rest).slice(0, -1)},"loadBalancers":[\n${loadBalancers}\n]}\n`;
-  await writeWholeFile(path, text, 0o600);
+  await writeWholeFile(path, await inSlices(inParts(rest, state.loadBalancers.values())), 0o600);
+}
+
+const PART_LENGTH = 32_768;
+
+function* inParts(
+  rest: Omit<Stored, 'loadBalancers'>,
+  loadBalancers: Iterable<PlacedLoadBalancer>,
+): Generator<void, readonly Buffer[]> {
+  const parts: Buffer[] = [];
+  let text = `${JSON.stringify(rest).slice(0, -1)},"loadBalancers":[`;
+  let between = '\n';
+  for (const placed of loadBalancers) {
+    text += between + textOf(placed);
+    between = ',\n';
+    if (text.length > PART_LENGTH) {
+      parts.push(Buffer.from(text));
+      text = '';
+    }
+    yield;
+  }
+  return [...parts, Buffer.from(`${text}\n]}\n`)];
 }
 
 const texts = new WeakMap<PlacedLoadBalancer, string>();

@@ -1,16 +1,22 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
  * Puts a file in place whole or not at all, and on the disk before this returns: a crash at any moment leaves the old
- * content or the new. Answers false, and writes nothing, when it holds these bytes already.
+ * content or the new. Answers false, and writes nothing, when it holds these bytes already. A long text had better come in
+ * parts.
  */
-export async function writeWholeFile(path: string, content: string, mode: number): Promise<boolean> {
-  if ((await readIfThere(path)) === content) return false;
+export async function writeWholeFile(
+  path: string,
+  content: string | readonly Buffer[],
+  mode: number,
+): Promise<boolean> {
+  const parts = typeof content === 'string' ? [Buffer.from(content)] : content;
+  if (await holds(path, parts)) return false;
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const file = await open(`${path}.new`, 'w', mode);
   try {
-    await file.writeFile(content);
+    await file.writeFile(parts);
     await file.chmod(mode);
     await file.sync();
   } finally {
@@ -24,6 +30,15 @@ export async function writeWholeFile(path: string, content: string, mode: number
     await directory.close();
   }
   return true;
+}
+
+async function holds(path: string, parts: readonly Buffer[]): Promise<boolean> {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const found = await stat(path).catch(() => undefined);
+  if (found?.size !== length) return false;
+  const content = await readFile(path);
+  let at = 0;
+  return parts.every((part) => part.equals(content.subarray(at, (at += part.length))));
 }
 
 /** The file's text, or undefined when there is no such file. */

@@ -1,5 +1,5 @@
 import type { Address, AddressFamily } from '@fairlead/model';
-import { formatEndpoint } from '@fairlead/model';
+import { familyOf, formatEndpoint, ipv4ToNumber } from '@fairlead/model';
 import { backendId, backendName, frontendName, HEALTHZ_PATH, mapKey, type Profile, slotName } from './names.ts';
 import { type Server, serverParameters } from './server-line.ts';
 
@@ -69,23 +69,32 @@ export const MARKER_PLACE = 'fairlead-0000000000000000';
  * haproxy.cfg, the same bytes for the same content in any order. The text carries `marker`, which the running worker
  * shows as its description: so one can see which text it has loaded.
  */
-export function renderConfig(config: HaproxyConfig, marker = MARKER_PLACE): string {
-  const backends = inOrder(config.backends);
-  return [
-    globalAndDefaults(config.statsSocket),
-    `global\n    description ${marker}\n`,
-    renderHealth(config.healthPort),
-    ...config.families.toSorted().map((family) => renderListener(config, family)),
-    ...config.nodeChecks.toSorted((a, b) => a.kind.localeCompare(b.kind)).map(renderNodeChecks),
-    ...backends.map((backend, index) => renderBackend(backend, index)),
-    ...config.slots.map(renderSlots),
-  ].join('\n');
+export function renderConfig(config: HaproxyConfig, marker?: string): string {
+  return [...renderConfigPieces(config, marker)].join('');
+}
+
+/** The same piece by piece, the one with the marker first; none takes long, however many services there are. */
+export function* renderConfigPieces(config: HaproxyConfig, marker = MARKER_PLACE): Generator<string, void> {
+  yield `${globalAndDefaults(config.statsSocket)}\nglobal\n    description ${marker}\n`;
+  yield `\n${renderHealth(config.healthPort)}`;
+  for (const family of config.families.toSorted()) yield `\n${renderListener(config, family)}`;
+  const checks = config.nodeChecks.toSorted((a, b) => a.kind.localeCompare(b.kind));
+  for (const each of checks) yield `\n${renderNodeChecks(each)}`;
+  let index = 0;
+  for (const backend of inOrder(config.backends)) yield `\n${renderBackend(backend, index++)}`;
+  for (const stock of config.slots) yield `\n${renderSlots(stock)}`;
 }
 
 /** services.map: one `VIP|port backend` a line. */
 export function renderServiceMap(backends: readonly Pick<NamedBackend, 'vip' | 'port'>[]): string {
-  const lines = inOrder(backends).map((each) => `${mapKey(each.vip, each.port)} ${backendName(each.vip, each.port)}\n`);
-  return lines.join('');
+  return [...renderServiceMapPieces(backends)].join('');
+}
+
+/** The same line by line. */
+export function* renderServiceMapPieces(
+  backends: readonly Pick<NamedBackend, 'vip' | 'port'>[],
+): Generator<string, void> {
+  for (const { vip, port } of inOrder(backends)) yield `${mapKey(vip, port)} ${backendName(vip, port)}\n`;
 }
 
 function globalAndDefaults(statsSocket: string): string {
@@ -205,20 +214,19 @@ function comment(text: string): string {
   return text.slice(0, 200).replace(/[^A-Za-z0-9._/-]/g, '?');
 }
 
-/** In order of address, then port. */
+/** In order of address (those of IPv6, rarely many, by text), then port. */
 function inOrder<T extends { vip: Address; port: number }>(backends: readonly T[]): readonly T[] {
-  const keyed = backends.map((each) => ({ each, key: sortable(each.vip) }));
-  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.each.port - b.each.port));
+  const keyed = backends.map((each) => ({
+    each,
+    text: familyOf(each.vip) === 'ipv4' ? '' : each.vip,
+    number: familyOf(each.vip) === 'ipv4' ? ipv4ToNumber(each.vip) : 0,
+  }));
+  keyed.sort((a, b) => compare(a.text, b.text) || a.number - b.number || a.each.port - b.each.port);
   return keyed.map(({ each }) => each);
 }
 
-// v4 by number; v6 (rarely many) by text is as stable.
-function sortable(address: Address): string {
-  if (address.includes(':')) return `6${address}`;
-  return `4${address
-    .split('.')
-    .map((octet) => octet.padStart(3, '0'))
-    .join('.')}`;
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function byServerName(a: Server, b: Server): number {

@@ -84,6 +84,8 @@ interface ReplyReader {
 
 function readReplies(socket: Socket, path: string, timeoutMs: number): ReplyReader {
   let text = '';
+  /** Up to here there is no prompt in it: replies come in thousands of pieces. */
+  let searched = 0;
   let failure: Error | undefined;
   let waiting: { count: number; replies: string[]; resolve(r: string[]): void; reject(e: Error): void } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -102,10 +104,16 @@ function readReplies(socket: Socket, path: string, timeoutMs: number): ReplyRead
     timer = setTimeout(() => fail(new Error(`haproxy did not answer on ${path} within ${timeoutMs} ms`)), timeoutMs);
   };
   const takeReply = (): boolean => {
-    const end = text.indexOf(PROMPT);
-    if (end < 0 || waiting === undefined) return false;
+    if (waiting === undefined) return false;
+    const end = text.indexOf(PROMPT, searched);
+    if (end < 0) {
+      // A prompt may have begun already.
+      searched = Math.max(0, text.length - PROMPT.length);
+      return false;
+    }
     waiting.replies.push(text.slice(0, end).replace(/^\n+|\n+$/g, ''));
     text = text.slice(end + PROMPT.length);
+    searched = 0;
     if (waiting.replies.length < waiting.count) return true;
     waiting.resolve(waiting.replies);
     settle();

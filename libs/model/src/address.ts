@@ -46,8 +46,24 @@ export function familyOf(address: Address): AddressFamily {
 }
 
 export function addressToBigInt(address: Address): bigint {
-  return familyOf(address) === 'ipv4' ? new Address4(address).bigInt() : new Address6(address).bigInt();
+  return familyOf(address) === 'ipv4' ? BigInt(ipv4ToNumber(address)) : new Address6(address).bigInt();
 }
+
+/** Of an address of IPv4. */
+export function ipv4ToNumber(address: Address): number {
+  let number = 0;
+  let octet = 0;
+  for (let at = 0; at < address.length; at += 1) {
+    const code = address.charCodeAt(at);
+    if (code === DOT) {
+      number = number * 256 + octet;
+      octet = 0;
+    } else octet = octet * 10 + code - ZERO;
+  }
+  return number * 256 + octet;
+}
+
+const [DOT, ZERO] = [0x2e, 0x30];
 
 /** The address at `value`, which must fit the family. */
 export function addressFromBigInt(value: bigint, family: AddressFamily): Address {

@@ -84,8 +84,8 @@ interface ReplyReader {
 
 function readReplies(socket: Socket, path: string, timeoutMs: number): ReplyReader {
   let text = '';
-  /** Up to here there is no prompt in it: replies come in thousands of pieces. */
-  let searched = 0;
+  let pieces: string[] = [];
+  let tail = '';
   let failure: Error | undefined;
   let waiting: { count: number; replies: string[]; resolve(r: string[]): void; reject(e: Error): void } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -105,23 +105,25 @@ function readReplies(socket: Socket, path: string, timeoutMs: number): ReplyRead
   };
   const takeReply = (): boolean => {
     if (waiting === undefined) return false;
-    const end = text.indexOf(PROMPT, searched);
-    if (end < 0) {
-      // A prompt may have begun already.
-      searched = Math.max(0, text.length - PROMPT.length);
-      return false;
-    }
-    waiting.replies.push(text.slice(0, end).replace(/^\n+|\n+$/g, ''));
-    text = text.slice(end + PROMPT.length);
-    searched = 0;
+    const found = text.indexOf(PROMPT);
+    if (found < 0) return false;
+    waiting.replies.push(text.slice(0, found).replace(/^\n+|\n+$/g, ''));
+    text = text.slice(found + PROMPT.length);
     if (waiting.replies.length < waiting.count) return true;
     waiting.resolve(waiting.replies);
     settle();
     return false;
   };
   socket.on('data', (chunk: string) => {
-    text += chunk;
-    while (takeReply());
+    pieces.push(chunk);
+    const news = tail + chunk;
+    tail = news.slice(1 - PROMPT.length);
+    // To search all of a long reply again with each of its pieces would take longer than to read it.
+    if (news.includes(PROMPT)) {
+      text = pieces.join('');
+      while (takeReply());
+      pieces = [text];
+    }
     if (waiting) arm();
   });
   socket.on('error', (error) => fail(new Error(`haproxy's socket ${path}: ${error.message}`)));

@@ -1,10 +1,11 @@
 import type { MachineConfig } from '@fairlead/model';
-import { prepareKeepalived, writeBatches, writeKeepalivedConfig, writeTrackFile } from './keepalived/files.ts';
+import { prepareKeepalived, writeKeepalivedConfig, writeTrackFile } from './keepalived/files.ts';
 import { keepalivedProblems, renderKeepalived, type ScriptMode } from './keepalived/render.ts';
 import type { ScriptPrograms } from './keepalived/scripts.ts';
-import type { InstanceAddresses, KeepalivedPaths } from './keepalived/types.ts';
+import type { KeepalivedPaths } from './keepalived/types.ts';
 import type { ObservedLink } from './links/types.ts';
 import type { Supervisor } from './processes/types.ts';
+import { createTakeover } from './takeover.ts';
 import type { Wanted } from './wanted.ts';
 
 export interface OwnershipSettings {
@@ -36,10 +37,7 @@ export interface Ownership {
 
 export function createOwnership(settings: OwnershipSettings, keepalived: Supervisor): Ownership {
   const { paths, programs, healthPort, scripts, user } = settings;
-  let batches = '';
-  let prepared:
-    | { readonly config: MachineConfig; readonly vips: Wanted['vips']; readonly links: readonly ObservedLink[] }
-    | undefined;
+  const takeover = createTakeover(paths);
   let fit: boolean | undefined;
   let ensured: { readonly config: MachineConfig; readonly findings: readonly string[] } | undefined;
   const ensureRunning = async (config: MachineConfig): Promise<readonly string[]> => {
@@ -54,14 +52,7 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
   };
   return {
     prepare: () => prepareKeepalived({ paths, programs, healthPort }),
-    async prepareTakeover(config, vips, links) {
-      if (prepared && prepared.config === config && prepared.links === links && sameVips(prepared.vips, vips)) return;
-      const instances = instanceAddresses(config, vips, links);
-      const key = JSON.stringify(instances);
-      if (key !== batches) await writeBatches(paths, instances);
-      batches = key;
-      prepared = { config, vips, links };
-    },
+    prepareTakeover: (config, vips, links) => takeover.prepare(config, vips, links),
     async ensure(config, look) {
       if (!look && ensured?.config === config) return ensured.findings;
       const findings = await ensureRunning(config).catch((error: unknown) => [
@@ -76,32 +67,4 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
       fit = next;
     },
   };
-}
-
-function sameVips(a: Wanted['vips'], b: Wanted['vips']): boolean {
-  if (a === b) return true;
-  if (a.size !== b.size) return false;
-  for (const [address, vip] of a) {
-    const other = b.get(address);
-    if (other !== vip && (other?.device !== vip.device || other.vrrpInstance !== vip.vrrpInstance)) return false;
-  }
-  return true;
-}
-
-/** Every instance with its VIPs and the link they go on, in order, so that equal input gives equal output. */
-function instanceAddresses(
-  config: MachineConfig,
-  vips: Wanted['vips'],
-  links: readonly ObservedLink[],
-): readonly InstanceAddresses[] {
-  const instances = [...config.vrrpInstances].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return instances.flatMap(({ name, anchorAddress, network }): InstanceAddresses[] => {
-    const attachment = config.networks.find((each) => each.network === network);
-    if (!attachment) return [];
-    const { device } = attachment;
-    const own = [...vips.values()].filter((vip) => vip.vrrpInstance === name && vip.device === device);
-    const mac = attachment.announce ? links.find((link) => link.device === device)?.mac : undefined;
-    const base = { instance: name, device, anchor: anchorAddress, vips: own.map((vip) => vip.address).sort() };
-    return [mac === undefined ? base : { ...base, mac }];
-  });
 }

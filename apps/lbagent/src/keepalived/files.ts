@@ -1,4 +1,5 @@
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { renderAnnounce, renderBecomeOwner, renderLeaveOwner } from '../links/batches.ts';
 import { identifyProcess } from '../processes/proc.ts';
@@ -33,6 +34,18 @@ export async function writeBatches(paths: KeepalivedPaths, instances: readonly I
     await writeWhole(files.becomeOwner, renderBecomeOwner(instance), 0o640);
     await writeWhole(files.leaveOwner, renderLeaveOwner(instance), 0o640);
     await writeWhole(files.announce, renderAnnounce(instance), 0o640);
+  }
+}
+
+/**
+ * Adds VIPs to what `writeBatches` has written, a line each, when this returns. It is there for whoever reads it, also when
+ * lbagent dies now; a power cut may take these lines, not the others.
+ */
+export function extendBatches(paths: KeepalivedPaths, added: readonly InstanceAddresses[]): void {
+  for (const instance of added.filter(({ vips }) => vips.length > 0)) {
+    const files = instanceFiles(paths, instance.instance);
+    appendFileSync(files.becomeOwner, renderBecomeOwner(instance), { mode: 0o640 });
+    appendFileSync(files.leaveOwner, renderLeaveOwner(instance), { mode: 0o640 });
   }
 }
 

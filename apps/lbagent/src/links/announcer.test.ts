@@ -5,12 +5,15 @@ import { type Announcer, createAnnouncer } from './announcer.ts';
 
 let told: string[];
 let canTellSome: boolean;
+let size: number;
 let announcer: Announcer;
 beforeEach(() => {
   told = [];
   canTellSome = true;
+  size = 1000;
   announcer = createAnnouncer({
     all: (devices) => Promise.resolve(told.push(`all of ${devices.join(' and ')}`)).then(() => 1000),
+    size: () => size,
     some: (addresses) => {
       if (canTellSome) told.push(addresses.map((each) => each.address).join(' '));
       return Promise.resolve(canTellSome);
@@ -27,15 +30,24 @@ const on = (last: number, announce?: false) => ({
 
 it('a new address is told of at once, by itself, and again half a second later', async () => {
   announcer.request([on(1)]);
-  await wait(20);
+  expect(told).toEqual([]);
+  await wait(40);
   expect(told).toEqual(['10.0.0.1']);
   await wait(1000);
   expect(told).toEqual(['10.0.0.1', '10.0.0.1']);
 });
 
+it('where there are few, all are told of', async () => {
+  size = 20;
+  announcer.request([on(1)]);
+  announcer.request([on(2)]);
+  await wait(40);
+  expect(told).toEqual(['all of eth0']);
+});
+
 it('many at once are told of together, and in storms at most as often as the link can bear', async () => {
   announcer.request(Array.from({ length: 20 }, (_, index) => on(index + 1)));
-  await wait(20);
+  await wait(40);
   expect(told).toEqual(['all of eth0']);
   for (let more = 0; more < 100; more += 1) announcer.request([on(100), on(101), on(102)]);
   await wait(1300);
@@ -48,7 +60,7 @@ it('many at once are told of together, and in storms at most as often as the lin
 it('what cannot be told by itself is told with the others', async () => {
   canTellSome = false;
   announcer.request([on(1)]);
-  await wait(20);
+  await wait(40);
   expect(told).toEqual(['all of eth0']);
   announcer.request([{ device: 'eth1', address: address('fd00::1') }]);
   await wait(700);

@@ -2,7 +2,7 @@ import { familyOf } from '@fairlead/model';
 import { run } from '../processes/run.ts';
 import type { LinkAddress } from './types.ts';
 
-/** Sees to it that added addresses are announced at once, but never in a flood. */
+/** Sees to it that added addresses are announced soon, but never in a flood. */
 export interface Announcer {
   request(added: readonly LinkAddress[]): void;
   stop(): void;
@@ -12,6 +12,8 @@ export interface Announcer {
 export interface Means {
   /** Tells them of all addresses of the links, and says how many those are. */
   readonly all: (devices: readonly string[]) => Promise<number>;
+  /** About how many addresses they would be. */
+  readonly size: (devices: readonly string[]) => number;
   /** Tells them of these alone; false when that cannot be done. */
   readonly some: (addresses: readonly LinkAddress[]) => Promise<boolean>;
 }
@@ -21,6 +23,10 @@ const LEAST_PAUSE_MS = 50;
 const PAUSE_MS_PER_ADDRESS = 0.5;
 const REPEAT_MS = 500;
 
+/** What was added waits so long: whoever waits for the change itself comes first. Milliseconds. */
+const GATHER_MS = 10;
+/** Up to so many addresses on the links, telling of all costs less than a process does. */
+const CHEAP = 128;
 /** So many addresses are told of by themselves: each takes a process, and what is told of together waits for the pause. */
 const FEW = 8;
 const FEW_A_SECOND = 10;
@@ -29,6 +35,8 @@ export function createAnnouncer(means: Means): Announcer {
   const due = new Set<string>();
   const again = new Set<string>();
   const repeats = new Set<NodeJS.Timeout>();
+  let fresh: LinkAddress[] = [];
+  let gathering: NodeJS.Timeout | undefined;
   const budget = createBudget();
   let size = 0;
   let pause: NodeJS.Timeout | undefined;
@@ -74,14 +82,22 @@ export function createAnnouncer(means: Means): Announcer {
     } else requestAll(added);
   }
 
+  function tell(): void {
+    const added = fresh;
+    fresh = [];
+    gathering = undefined;
+    const devices = [...new Set(added.map(({ device }) => device))];
+    if (means.size(devices) > CHEAP && added.every(isIpv4) && budget.take(added.length)) void announceSome(added);
+    else requestAll(added);
+  }
+
   return {
     request(added) {
-      const told = added.filter(({ announce }) => announce !== false);
-      if (told.length === 0) return;
-      if (told.every(isIpv4) && budget.take(told.length)) void announceSome(told);
-      else requestAll(told);
+      fresh.push(...added.filter(({ announce }) => announce !== false));
+      if (fresh.length > 0) gathering ??= setTimeout(tell, GATHER_MS);
     },
     stop() {
+      clearTimeout(gathering);
       clearTimeout(pause);
       clearTimeout(repeat);
       for (const timer of repeats) clearTimeout(timer);

@@ -72,6 +72,7 @@ export function openLinks(options: LinksOptions): Links {
       for (const message of unannounced) options.onUnannounced?.(message);
       return announced;
     },
+    size: (devices) => seen?.addresses.filter(({ device }) => devices.includes(device)).length ?? 0,
     some: async (added) => options.arping !== undefined && announceByArping(options.arping, added),
   });
 

@@ -12,7 +12,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 
 /** What the Node binary is linked with. */
-const PACKAGES = ['libc6', 'libgcc-s1', 'libstdc++6', 'gcc-12-base'] as const;
+const PACKAGES = ['libc6', 'libgcc-s1', 'libstdc++6'] as const;
 
 /** Of those packages: the loader, the C and C++ libraries, and what resolves names. */
 const LIBRARIES =

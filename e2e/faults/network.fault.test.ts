@@ -13,9 +13,10 @@ import { followAppliedVersions } from './applied-versions.ts';
 import { loseNothing, losePackets, moveBack, moveFarAway } from './bad-network.ts';
 import { startChurn } from './churn.ts';
 import { readMetrics } from './metrics.ts';
+import { faultSettings } from './settings.ts';
 
 /** How long each disturbance lasts. */
-const SECONDS = Number(process.env['FAIRLEAD_FAULT_SECONDS'] ?? 8);
+const { badNetworkSeconds } = faultSettings(process.env, 0);
 
 let lab: Lab;
 let cluster: Cluster;
@@ -61,13 +62,14 @@ async function disturb({ machine, begin, end, meanwhile }: Disturbance) {
   const versions = followAppliedVersions(lab, machine);
   const probe = prober.probe({ address, port: 80, httpPath: '/', intervalMs: 20 });
   const churn = startChurn(lab, { app: 'web' });
-  undo.push(end);
+  undo.push(end, churn.stop, versions.stop, probe.stop);
   await begin();
   const began = performance.now();
   await meanwhile?.();
-  await sleep(Math.max(0, SECONDS * 1000 - (performance.now() - began)));
+  await sleep(Math.max(0, badNetworkSeconds * 1000 - (performance.now() - began)));
   const lag = await lagOf(machine);
-  undo.pop();
+  undo.length = 0;
+  undo.push(churn.stop, versions.stop, probe.stop);
   await end();
   const back = performance.now();
   await eventually(async () => expect(await connected(machine)).toBe(1), 20);
@@ -79,6 +81,7 @@ async function disturb({ machine, begin, end, meanwhile }: Disturbance) {
   const { attempts, failed, failures, longestOutageMs } = await probe.stop();
   const told = { changes, lag, reachedAgainMs: reached, prober: { attempts, failed, failures, longestOutageMs } };
   console.log(`${expect.getState().currentTestName}: ${JSON.stringify(told)}`);
+  undo.length = 0;
   expect(changes.duplicates).toEqual([]);
   expect(stepsBack).toEqual([]);
   return { lag, failed, failures };
@@ -121,7 +124,7 @@ it('an owner that the cloudagent cannot reach serves on, and a new Service says 
     meanwhile: async () => {
       await eventually(async () => expect(await connected(machine)).toBe(0), 10);
       await cluster.apply(loadBalancerService('past-a-cut-owner', 'web'));
-      const { message } = await cluster.condition('past-a-cut-owner', 'Serving', 'False');
+      const { message } = await cluster.condition('past-a-cut-owner', 'Programmed', 'False');
       expect(message).toContain('owns its addresses');
     },
   });

@@ -6,6 +6,10 @@ export interface FaultSettings {
   readonly stormSeconds: number;
   /** FAIRLEAD_DEAD_SECONDS: how long everything stays dead; 60 unless given. */
   readonly deadSeconds: number;
+  /** FAIRLEAD_BAD_NETWORK_SECONDS: how long the network is bad each time; 8 unless given. */
+  readonly badNetworkSeconds: number;
+  /** FAIRLEAD_RENEWALS: how often each certificate is renewed; 30 unless given, as in an hour with ones of 3 minutes. */
+  readonly renewals: number;
 }
 
 /** Throws on what is no whole number. `anySeed` is taken when none was asked for. */
@@ -20,5 +24,7 @@ export function faultSettings(environment: NodeJS.ProcessEnv, anySeed: number): 
     seed: number('FAIRLEAD_SEED', anySeed),
     stormSeconds: number('FAIRLEAD_STORM_SECONDS', 300),
     deadSeconds: number('FAIRLEAD_DEAD_SECONDS', 60),
+    badNetworkSeconds: number('FAIRLEAD_BAD_NETWORK_SECONDS', 8),
+    renewals: number('FAIRLEAD_RENEWALS', 30),
   };
 }

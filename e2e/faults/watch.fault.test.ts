@@ -29,7 +29,12 @@ let silentSince: number;
 let versions: Record<string, string>;
 
 beforeAll(async () => {
-  const bringUp = kubernetes({ apiPort: API_PORT, restartControllers: true });
+  const bringUp = kubernetes({
+    apiPort: API_PORT,
+    restartControllers: true,
+    // Its watches are etcd's own then, and know of nothing that etcd has forgotten.
+    apiServerFlags: ['--watch-cache-sizes=services#0'],
+  });
   lab = await startLab({ name: `watch-${process.pid}`, kubernetes: bringUp });
   const ports = { listen: API_PORT, target: lab.site.cluster.port };
   forwarder = await startApiForwarder(lab, lab.site.control, ports);
@@ -165,16 +170,15 @@ it('an API server that answers 429 is asked no sooner than it says', async () =>
   expect(Math.min(...gaps(refused))).toBeGreaterThanOrEqual(2_000);
 });
 
-it('a version that etcd and the API server no longer have is left behind', async () => {
+it('a version that etcd no longer has is left behind', async () => {
   const requests = await underChurn(() =>
     requestsDuring(async () => {
       await forwarder.use(...reads({ kind: 'answer', status: 500 }));
       await forwarder.cutWatches();
       await sleep(3_000);
       await compact();
-      await restartApiServer();
       await forwarder.use();
-      await sleep(3_000);
+      await sleep(5_000);
     }),
   );
   const gone = requests.filter(({ watch, status, end }) => watch && (status === 410 || end === 'gone'));

@@ -20,6 +20,8 @@ export interface LabOptions extends Partial<SiteOptions> {
   readonly machinesBoot?: BootSpec;
   /** False: hosts and Kubernetes alone, for those who install Fairlead themselves. */
   readonly fairlead?: boolean;
+  /** More flags for the cloudagent, for example `--leaf-lifetime=3m`. */
+  readonly cloudagentFlags?: readonly string[];
   /** Brings Kubernetes up once the site is; undefined: a site without. */
   readonly kubernetes?: (lab: Lab, assembly: Assembly) => Promise<Kubernetes>;
   readonly onProgress?: (sentence: string) => void;
@@ -81,12 +83,13 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     forwards,
   });
   try {
-    const { machinesBoot } = options;
+    const { machinesBoot, cloudagentFlags = [] } = options;
     const assembly: Assembly = {
       machines,
       site,
       siteFile: renderSiteFile(site, settings),
       ...(machinesBoot ? { machinesBoot } : {}),
+      cloudagentFlags,
       apps,
       programs,
       onProgress,

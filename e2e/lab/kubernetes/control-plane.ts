@@ -21,6 +21,7 @@ export interface ControlPlaneOptions {
   readonly podCidr: string;
   /** Directory with the binaries. */
   readonly bin: string;
+  readonly apiServerFlags?: readonly string[];
 }
 
 export interface ControlPlane {
@@ -97,6 +98,7 @@ export async function startControlPlane(machines: Machines, options: ControlPlan
       '--service-account-issuer=https://kubernetes.default.svc',
       `--service-account-key-file=${directory}/service-account.pub`,
       `--service-account-signing-key-file=${directory}/service-account.key`,
+      ...(options.apiServerFlags ?? []),
     ],
   });
   const ca = await servingCa(machines, host);

@@ -20,6 +20,8 @@ export interface KubernetesOptions {
   readonly restartControllers?: boolean;
   /** Where the controllers find the API server: a port of its host where something stands before it. */
   readonly apiPort?: number;
+  /** More flags for the API server. */
+  readonly apiServerFlags?: readonly string[];
 }
 
 const CONTROLLER_USER = 'system:serviceaccount:fairlead-system:fairlead-controller';
@@ -38,6 +40,7 @@ export function kubernetes(options: KubernetesOptions = {}): (lab: Lab, assembly
       serviceCidr: site.cluster.serviceCidr,
       podCidr: site.cluster.podCidr,
       bin,
+      apiServerFlags: options.apiServerFlags ?? [],
     });
     onProgress(`starting kubelet and kube-proxy on ${site.nodes.map(({ name }) => name).join(', ')}`);
     await startNodes(lab, plane, {

@@ -11,6 +11,7 @@ export interface Assembly {
   readonly siteFile: string;
   /** Absent: LB machines are hosts like the others, and are joined. */
   readonly machinesBoot?: BootSpec;
+  readonly cloudagentFlags: readonly string[];
   readonly apps: Readonly<Record<App, string>>;
   readonly programs: Readonly<Record<Program, string>>;
   readonly onProgress: (sentence: string) => void;
@@ -60,6 +61,7 @@ export async function assembleFairlead(assembly: Assembly): Promise<void> {
       ...NODE_FLAGS.cloudagent,
       apps.cloudagent,
       ...cloudagentArguments(site.name, site.cloudagent),
+      ...assembly.cloudagentFlags,
     ]),
     ready: { kind: 'http', url: `http://${site.cloudagent.address}:${PORTS.metrics}/readyz` },
     boot: true,

@@ -43,6 +43,8 @@ export function boundary(settings: BoundarySettings): ServerMiddleware<HandlerEx
         withTrace(settings.log, trace).debug({ err: error, method: call.method.path }, 'the caller has gone');
         throw new ServerError(Status.CANCELLED, 'the caller has gone');
       }
+      // A stream that has become old was told to end, and that is how this handler does it.
+      if (signal.aborted && !settings.stopping.aborted && isAbortOf(error, signal)) return;
       const answer = toAnswer(error, settings, { trace, method: call.method.path });
       context.trailer.set(FAILURE_TRAILER, encodeDetail(answer.detail));
       throw new ServerError(Status[answer.status], clip(answer.detail.message));
@@ -54,6 +56,11 @@ export function boundary(settings: BoundarySettings): ServerMiddleware<HandlerEx
 function streamSignal(callerGone: AbortSignal, { stopping, maxStreamAgeMs }: BoundarySettings): AbortSignal {
   const old = AbortSignal.timeout(Math.round(maxStreamAgeMs * (0.8 + 0.2 * Math.random())));
   return AbortSignal.any([callerGone, stopping, old]);
+}
+
+/** The signal's reason itself, or Node's AbortError about it. */
+function isAbortOf(error: unknown, { reason }: AbortSignal): boolean {
+  return error === reason || (error instanceof Error && error.name === 'AbortError');
 }
 
 function toAnswer(

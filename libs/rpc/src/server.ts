@@ -49,13 +49,9 @@ export interface ServerLimits {
   readonly maxStreamsPerConnection: number;
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
-  /** After it a connection takes no new calls, so that everybody comes back with a fresh certificate. */
-  readonly maxConnectionAgeMs: number;
-  /** What streams that are open then have left. */
-  readonly maxConnectionAgeGraceMs: number;
   /**
-   * A stream of answers is ended in good order after this at the latest, to be begun again. Less than the grace, so that
-   * the end of a connection cuts none.
+   * A stream of answers is ended in good order after this at the latest, to be begun again with the newest certificate.
+   * Connections have no such limit: grpc-js cuts what is under way on them, and each call shows its caller's certificate.
    */
   readonly maxStreamAgeMs: number;
 }
@@ -65,8 +61,6 @@ export const defaultLimits: ServerLimits = {
   maxStreamsPerConnection: 100,
   keepaliveMs: 10_000,
   keepaliveTimeoutMs: 5_000,
-  maxConnectionAgeMs: 2_700_000,
-  maxConnectionAgeGraceMs: 660_000,
   maxStreamAgeMs: 600_000,
 };
 
@@ -113,8 +107,6 @@ function optionsOf({ callers, authorise, now, log, limits, metrics }: ServerSett
     'grpc.max_concurrent_streams': maxStreamsPerConnection,
     'grpc.keepalive_time_ms': times.keepaliveMs,
     'grpc.keepalive_timeout_ms': times.keepaliveTimeoutMs,
-    'grpc.max_connection_age_ms': times.maxConnectionAgeMs,
-    'grpc.max_connection_age_grace_ms': times.maxConnectionAgeGraceMs,
     'grpc.so_reuseport': 0,
     'grpc-node.max_session_memory': 10,
   };

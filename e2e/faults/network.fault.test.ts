@@ -62,14 +62,15 @@ async function disturb({ machine, begin, end, meanwhile }: Disturbance) {
   const versions = followAppliedVersions(lab, machine);
   const probe = prober.probe({ address, port: 80, httpPath: '/', intervalMs: 20 });
   const churn = startChurn(lab, { app: 'web' });
-  undo.push(end, churn.stop, versions.stop, probe.stop);
+  const watching = [() => churn.stop(), () => versions.stop(), () => probe.stop()];
+  undo.push(end, ...watching);
   await begin();
   const began = performance.now();
   await meanwhile?.();
   await sleep(Math.max(0, badNetworkSeconds * 1000 - (performance.now() - began)));
   const lag = await lagOf(machine);
   undo.length = 0;
-  undo.push(churn.stop, versions.stop, probe.stop);
+  undo.push(...watching);
   await end();
   const back = performance.now();
   await eventually(async () => expect(await connected(machine)).toBe(1), 20);

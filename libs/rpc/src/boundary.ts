@@ -44,7 +44,7 @@ export function boundary(settings: BoundarySettings): ServerMiddleware<HandlerEx
         throw new ServerError(Status.CANCELLED, 'the caller has gone');
       }
       // A stream that has become old was told to end, and that is how this handler does it.
-      if (signal.aborted && !settings.stopping.aborted && isAbortOf(error, signal)) return;
+      if (signal.aborted && !settings.stopping.aborted && isAbortOf(error, signal)) return undefined;
       const answer = toAnswer(error, settings, { trace, method: call.method.path });
       context.trailer.set(FAILURE_TRAILER, encodeDetail(answer.detail));
       throw new ServerError(Status[answer.status], clip(answer.detail.message));

@@ -32,6 +32,8 @@ export interface View extends Observed {
   readonly routed: Set<string>;
   /** Names of empty slots that no service is sent to, by profile name. */
   readonly freeSlots: Map<string, Set<string>>;
+  /** What has changed here since a survey began: backend names, services' keys, keys of addresses. */
+  readonly touched: Set<string>;
 }
 
 export interface Seen {
@@ -55,6 +57,7 @@ export function viewOf({ worker, caught, links, config }: Seen): View {
     links: links.links,
     routed: new Set(worker.services.values()),
     freeSlots: new Map(),
+    touched: new Set(),
   };
   for (const [name] of backends) weighSlot(view, name);
   return view;
@@ -66,6 +69,7 @@ export function refresh(view: View, backends: WorkerState['backends']): void {
     const known = view.worker.backends.get(name);
     if (!known) continue;
     view.worker.backends.set(name, { ...known, servers: new Map(servers) });
+    view.touched.add(name);
     weighSlot(view, name);
   }
 }
@@ -82,6 +86,9 @@ function weighSlot(view: View, backend: string): void {
 
 /** Notes in the view that a step has been carried out. */
 export function advance(view: View, step: Step): void {
+  if ('key' in step) view.touched.add(step.key);
+  if ('backend' in step) view.touched.add(step.backend);
+  if ('address' in step) view.touched.add(linkAddressKey(step.address));
   switch (step.kind) {
     case 'add-address': {
       const prefixLength = familyOf(step.address.address) === 'ipv4' ? 32 : 128;

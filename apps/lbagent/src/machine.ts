@@ -35,6 +35,7 @@ export interface Machine {
 
 const LOOK_EVERY_MS = 5_000;
 const NODE_WATCH_TIMEOUT_MS = 2_000;
+const SURVEY_TIMEOUT_MS = 5_000;
 
 /** Puts the parts together and starts them. What was remembered on disk is served without anybody's help. */
 export async function startMachine(settings: MachineSettings): Promise<Machine> {
@@ -69,8 +70,10 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
   const stateFile = `${config.stateDir}/${STATE_FILE}`;
   const remembered = await readStateFile(stateFile, (problem) => board.find('state file', [problem]));
   const firstPass = Promise.withResolvers<void>();
+  const surveySocket = openCommandSocket(parts.haproxy.statsSocket, SURVEY_TIMEOUT_MS);
   const reconciler = startReconciler({
     ...parts,
+    surveySocket,
     log,
     board,
     haproxy,
@@ -127,6 +130,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
       unwatchNodes();
       unwatchOldWorkers();
       await reconciler.stop();
+      surveySocket.close();
       await Promise.all([haproxy.written(), holder.written()]);
       await closeParts(parts);
     },

@@ -7,15 +7,17 @@ import type { View } from './advance.ts';
 import { followAnswers } from './answers.ts';
 import { driftOf, type Settled, settledBy } from './drift.ts';
 import type { Judged } from './node-watch.ts';
-import { type Look, pass, type PassParts, type Reached } from './pass.ts';
+import { type NextLook, nextLook, QUIET_MS } from './next-look.ts';
+import { type Look, pass, type Reached } from './pass.ts';
 import { refusalsOf } from './refusals.ts';
 import { downBackends } from './report.ts';
 import type { Held } from './state.ts';
 import type { StatusBoard } from './status-board.ts';
+import { survey, type SurveyParts } from './survey.ts';
 import { type Known, knownAfter } from './unfinished.ts';
 import { createWantedReader, type Wanted } from './wanted.ts';
 
-export interface ReconcileParts extends PassParts {
+export interface ReconcileParts extends SurveyParts {
   readonly log: Logger;
   readonly board: StatusBoard;
   readonly families: readonly AddressFamily[];
@@ -46,12 +48,6 @@ export interface Reconciler {
   stop(): Promise<void>;
 }
 
-/** No update for so long before the stock of empty backends is filled up. */
-const QUIET_MS = 2_000;
-/** How often servers that wait for their last connection are looked at. */
-const PENDING_MS = 1_000;
-/** The same for servers that wait for another one to come alive. */
-const POSTPONED_MS = 100;
 const RETRY = { firstMs: 100, maxMs: 5_000, jitter: 0.2 };
 
 export function startReconciler(parts: ReconcileParts): Reconciler {
@@ -66,7 +62,9 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   let lookedAt = 0;
   let triedAt = 0;
   let lastHeldAt = 0;
+  let low = false;
   let failures = 0;
+  let surveying: Promise<void> | undefined;
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let wake: () => void = () => undefined;
@@ -76,11 +74,15 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     due = true;
     wake();
   };
-  const lookSoon = (ms: number, what: Look = 'all'): void => {
+  const lookNow = (what: Look): void => {
+    if (look !== 'all') look = what;
+    trigger();
+  };
+  const lookSoon = (ms: number, what: NextLook['what'] = 'all'): void => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      if (look !== 'all') look = what;
-      trigger();
+      if (what === 'around') surveying ??= lookAround();
+      else lookNow(what);
     }, ms);
   };
   const answers = followAnswers((unanswered) => board.update({ unanswered }));
@@ -112,28 +114,51 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     if (reached.looked || input.look) triedAt = startedAt;
     tell(input, reached, answered);
     parts.onPass?.({ seconds: (performance.now() - startedAt) / 1000, reached });
-    planNextLook(reached);
+    low = reached.low;
+    planNextLook();
   }
 
-  /** Counted from the last look, so that changes that follow each other closely do not put it off for ever. */
-  function planNextLook(reached: Reached): void {
+  function planNextLook(): void {
     const now = performance.now();
-    const failed = reached.applied.failed.size > 0;
-    const allAt = Math.min(
-      lookedAt + (failed ? PENDING_MS : parts.lookEveryMs),
-      reached.low ? now + QUIET_MS : Infinity,
-    );
-    const again =
-      (known?.postponed.size ?? 0) > 0 ? POSTPONED_MS : (known?.pending.size ?? 0) > 0 ? PENDING_MS : Infinity;
-    if (triedAt + again < allAt) lookSoon(Math.max(0, triedAt + again - now), 'unfinished');
-    else lookSoon(Math.max(0, allAt - now));
+    const { at, what } = nextLook({ lookedAt, triedAt, known, low, lookEveryMs: parts.lookEveryMs }, now);
+    lookSoon(Math.max(0, at - now), what);
+  }
+
+  /** Looks beside the changes that go on; only when something is not as it should be they have to wait for a whole pass. */
+  async function lookAround(): Promise<void> {
+    const before = view;
+    const startedAt = performance.now();
+    try {
+      if (!held || !before) return lookNow('all');
+      const { difference, repairs, findings } = await survey(before, held.state.config, parts);
+      if (repairs.length > 0) noteDrift(repairs.length, { repairs });
+      // Somebody has looked at everything meanwhile.
+      if (view !== before) return;
+      board.find('keepalived', findings);
+      lookedAt = startedAt;
+      if (difference === undefined) planNextLook();
+      else {
+        log.debug({ difference }, 'not as it was left');
+        lookNow('all');
+      }
+    } catch {
+      // The pass sees it too, and tells.
+      lookNow('all');
+    } finally {
+      surveying = undefined;
+    }
+  }
+
+  function noteDrift(drift: number, what: object): void {
+    log.warn({ drift, ...what }, 'drift repaired');
+    board.update({ driftRepaired: board.current().driftRepaired + drift });
   }
 
   function tell(input: { held: Held; wanted: Wanted }, reached: Reached, answered: Cause | undefined): void {
     const drift = driftOf(settled, input.wanted, reached);
-    if (drift > 0) log.warn({ drift, steps: reached.plan.steps, repairs: reached.repairs }, 'drift repaired');
+    if (drift > 0) noteDrift(drift, { steps: reached.plan.steps, repairs: reached.repairs });
     settled = settledBy(input.wanted, reached);
-    const { refused: before, driftRepaired, haproxyReloads } = board.current();
+    const { refused: before, haproxyReloads } = board.current();
     const refused = refusalsOf({ ...input, unreadable: input.held.unreadable, failed: reached.applied.failed });
     logRefusals(log, before, refused);
     board.find('data plane', []);
@@ -142,7 +167,6 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       applied: input.held.version,
       refused,
       owned: reached.view.owned,
-      driftRepaired: driftRepaired + drift,
       haproxyReloads: haproxyReloads + (reached.reloaded ? 1 : 0),
       ...(reached.looked ? { down: downBackends(reached.plan.assignment, reached.view.worker) } : {}),
       unanswered: answers.follow(input.wanted, loadBalancersOf(input.held)),
@@ -218,6 +242,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       answers.stop();
       wake();
       await running;
+      await surveying;
     },
   };
 }

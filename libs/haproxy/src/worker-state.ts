@@ -49,30 +49,47 @@ const CHECK_ENABLED = 0x04;
 // Admin state bits of haproxy's server-t.h: maintenance from the CLI, from a tracked server, from the file.
 const FORCED_MAINTENANCE = 0x01;
 
+/** One server, and the backend that it is in. */
+export interface ServerRow {
+  readonly backend: string;
+  /** The number forced in haproxy.cfg. */
+  readonly backendId?: number;
+  readonly server: ObservedServer;
+}
+
 /** Reads the reply to `show servers state`. Throws on any other shape: no decision is made on half an answer. */
 export function parseServersState(reply: string): ReadonlyMap<string, ObservedBackend> {
+  const backends = new Map<string, { id?: number; servers: Map<string, ObservedServer> }>();
+  for (const { backend: name, backendId, server } of readServersState(reply)) {
+    let backend = backends.get(name);
+    if (!backend) {
+      backend = { ...(backendId === undefined ? {} : { id: backendId }), servers: new Map() };
+      backends.set(name, backend);
+    }
+    backend.servers.set(server.name, server);
+  }
+  return backends;
+}
+
+/** The same row by row, those of a backend together. */
+export function* readServersState(reply: string): Generator<ServerRow, void> {
   const lines = reply.split('\n');
   const [version, header] = lines;
   if (version !== SERVER_STATE_VERSION || header?.startsWith('# be_id be_name srv_id srv_name srv_addr ') !== true) {
     throw new Error(`show servers state: unexpected beginning ${JSON.stringify(reply.slice(0, 100))}`);
   }
   const row = rowPattern(header.slice(2).split(' '));
-  const backends = new Map<string, { id?: number; servers: Map<string, ObservedServer> }>();
   const addresses = new Map<string, Address | undefined>();
   for (const line of lines.slice(2)) {
     if (line === '') continue;
     const fields = row.exec(line)?.groups as Record<Column, string> | undefined;
     if (!fields) throw new Error(`show servers state: cannot read ${JSON.stringify(line)}`);
-    let backend = backends.get(fields.be_name);
-    if (!backend) {
-      backend = { ...(fields.bk_f_forced_id === '1' ? { id: Number(fields.be_id) } : {}), servers: new Map() };
-      backends.set(fields.be_name, backend);
-    }
     const { srv_addr } = fields;
     if (!addresses.has(srv_addr)) addresses.set(srv_addr, addressOf(srv_addr));
-    backend.servers.set(fields.srv_name, readServer(fields, addresses.get(srv_addr)));
+    const server = readServer(fields, addresses.get(srv_addr));
+    const forced = fields.bk_f_forced_id === '1' ? { backendId: Number(fields.be_id) } : {};
+    yield { backend: fields.be_name, ...forced, server };
   }
-  return backends;
 }
 
 /** The columns that matter, and how their fields read. */

@@ -1,0 +1,52 @@
+import {
+  type CommandSocket,
+  parseInfo,
+  parseServiceMap,
+  readCurrentWorkerInfo,
+  readServersState,
+} from '@fairlead/haproxy';
+import type { MachineConfig } from '@fairlead/model';
+import type { View } from './advance.ts';
+import { findDifference } from './difference.ts';
+import { inSlices } from './in-slices.ts';
+import type { PassParts } from './pass.ts';
+
+export interface SurveyParts extends PassParts {
+  /** A connection of its own: its long replies must not stand before a change. */
+  readonly surveySocket: CommandSocket;
+}
+
+export interface Survey {
+  /** Why everything should be looked at and planned anew; undefined: all is as the view has it. */
+  readonly difference: string | undefined;
+  /** Things of the kernel's base and of the files that were put right. */
+  readonly repairs: readonly string[];
+  /** What a person should know of keepalived. */
+  readonly findings: readonly string[];
+}
+
+/**
+ * Looks at all that is there, beside the changes that go on meanwhile and without keeping them waiting. Throws when
+ * something does not answer.
+ */
+export async function survey(view: View, config: MachineConfig, parts: SurveyParts): Promise<Survey> {
+  const { plane, surveySocket } = parts;
+  view.touched.clear();
+  await readCurrentWorkerInfo(surveySocket);
+  const commands = ['show info', 'show servers state', `show map ${plane.mapFile}`];
+  const [info, servers, services] = (await surveySocket.run(commands)) as [string, string, string];
+  const { base, caught } = await plane.nftables.observe();
+  const links = await plane.links.observe();
+  const seen = {
+    info: parseInfo(info),
+    servers: readServersState(servers),
+    services: parseServiceMap(services),
+    caught,
+    links,
+  };
+  const difference = base === 'intact' ? await inSlices(findDifference(view, seen)) : `nftables table is ${base}`;
+  // What is amiss with the table is put right together with what was in it.
+  const kernel = base === 'intact' ? await parts.kernel.ensure(config, base) : [];
+  const repairs = [...kernel, ...(await parts.haproxy.verify())];
+  return { difference, repairs, findings: await parts.ownership.ensure(config, true) };
+}

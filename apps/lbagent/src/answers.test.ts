@@ -41,6 +41,8 @@ function wanted(...services: { id: string; port: number; backends: number[] }[])
   };
 }
 
+const all = (...some: LoadBalancer[]) => new Map(some.map((each) => [each.id, { loadBalancer: each }]));
+
 function follow(answering: Set<number>): { answers: Answers; told: string[][]; asked: number[] } {
   const told: string[][] = [];
   const asked: number[] = [];
@@ -49,7 +51,7 @@ function follow(answering: Set<number>): { answers: Answers; told: string[][]; a
     return Promise.resolve(answering.has(port));
   };
   const answers = followAnswers((unanswered) => told.push([...unanswered]), ask);
-  answers.follow(wanted(), []);
+  answers.follow(wanted(), all());
   return { answers, told, asked };
 }
 
@@ -57,12 +59,12 @@ it('a new load balancer is unanswered until one backend of each of its ports has
   const answering = new Set([30001]);
   const { answers, told, asked } = follow(answering);
   const both = wanted({ id: 'a', port: 80, backends: [30001] }, { id: 'a', port: 443, backends: [30002, 30003] });
-  expect(answers.follow(both, [lb('a')])).toEqual(['a']);
+  expect(answers.follow(both, all(lb('a')))).toEqual(['a']);
   await vi.waitFor(() => expect(asked.filter((port) => port === 30003).length).toBeGreaterThan(1));
   expect(told).toEqual([]);
   answering.add(30003);
   await vi.waitFor(() => expect(told).toEqual([[]]));
-  expect(answers.follow(both, [lb('a')])).toEqual([]);
+  expect(answers.follow(both, all(lb('a')))).toEqual([]);
   answers.stop();
 });
 
@@ -70,16 +72,16 @@ it('nobody is asked for one that expects no answer, or that was served before', 
   const { answers, asked } = follow(new Set());
   const one = wanted({ id: 'a', port: 80, backends: [30001] });
   const { expectsAnswer: _, ...silent } = lb('a');
-  expect(answers.follow(one, [silent])).toEqual([]);
-  expect(answers.follow(one, [lb('a')])).toEqual([]);
+  expect(answers.follow(one, all(silent))).toEqual([]);
+  expect(answers.follow(one, all(lb('a')))).toEqual([]);
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(asked).toEqual([]);
 });
 
 it('one that is removed is no longer asked for', async () => {
   const { answers, asked } = follow(new Set());
-  expect(answers.follow(wanted({ id: 'a', port: 80, backends: [30001] }), [lb('a')])).toEqual(['a']);
-  expect(answers.follow(wanted(), [])).toEqual([]);
+  expect(answers.follow(wanted({ id: 'a', port: 80, backends: [30001] }), all(lb('a')))).toEqual(['a']);
+  expect(answers.follow(wanted(), all())).toEqual([]);
   const before = asked.length;
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(asked.length).toBeLessThanOrEqual(before + 1);

@@ -6,19 +6,22 @@ import type { Wanted, WantedService } from './wanted.ts';
 /** Whether a connection to a backend is accepted; never rejects. */
 export type Ask = (address: Address, port: number) => Promise<boolean>;
 
+/** By id. */
+type LoadBalancers = ReadonlyMap<string, { readonly loadBalancer: LoadBalancer }>;
+
 /** Knows which new load balancers no backend has answered for: until one has, their address is not published. */
 export interface Answers {
   /**
    * The ids of load balancers that expect an answer and are still without one, in order, now that `wanted` is served.
    * What was served at the first call counts as answered. New ones are asked for until every port of theirs has answered.
    */
-  follow(wanted: Wanted, loadBalancers: Iterable<LoadBalancer>): readonly string[];
+  follow(wanted: Wanted, loadBalancers: LoadBalancers): readonly string[];
   stop(): void;
 }
 
 /** `onAnswer` is told what is left whenever one has answered. */
 export function followAnswers(onAnswer: (unanswered: readonly string[]) => void, ask: Ask = accepts): Answers {
-  let known: ReadonlySet<string> | undefined;
+  let known: LoadBalancers | undefined;
   const asking = new Map<string, AbortController>();
   const unanswered = (): readonly string[] => [...asking.keys()].sort();
   let services: ReadonlyMap<string, WantedService> = new Map();
@@ -45,20 +48,20 @@ export function followAnswers(onAnswer: (unanswered: readonly string[]) => void,
   return {
     follow(wanted, loadBalancers) {
       ({ services } = wanted);
-      const now = new Set<string>();
-      for (const { id, expectsAnswer } of loadBalancers) {
-        now.add(id);
-        if (!known || known.has(id) || !expectsAnswer || wanted.refused.has(id)) continue;
+      const before = known;
+      known = loadBalancers;
+      if (before === loadBalancers) return unanswered();
+      for (const [id, { loadBalancer }] of loadBalancers) {
+        if (!before || before.has(id) || !loadBalancer.expectsAnswer || wanted.refused.has(id)) continue;
         const abort = new AbortController();
         asking.set(id, abort);
         void askFor(id, abort.signal);
       }
       for (const [id, abort] of asking) {
-        if (now.has(id)) continue;
+        if (loadBalancers.has(id)) continue;
         abort.abort();
         asking.delete(id);
       }
-      known = now;
       return unanswered();
     },
     stop() {

@@ -3,6 +3,7 @@ import type { Address } from '@fairlead/model';
 import type { View } from './advance.ts';
 import { linkAddressKey } from './links/plan.ts';
 import type { Observed } from './plan.ts';
+import { changesBetween } from './wanted-changes.ts';
 import type { Wanted } from './wanted.ts';
 
 /** What was wanted, what is wanted, and the backends where something is still to be done. */
@@ -24,11 +25,12 @@ export interface Narrowed {
  * at a price that does not grow with the site.
  */
 export function narrow({ before, wanted, unfinished }: Wish, view: View): Narrowed {
-  const keys = differing(before.services, wanted.services);
+  const changes = changesBetween(before, wanted);
+  const keys = new Set(changes.keys);
   if (unfinished.size > 0) {
     for (const [key, backend] of view.worker.services) if (unfinished.has(backend)) keys.add(key);
   }
-  const vips = differing(before.vips, wanted.vips);
+  const { vips } = changes;
   return {
     wanted: { ...wanted, services: only(wanted.services, keys), vips: only(wanted.vips, vips) },
     observed: {
@@ -61,13 +63,6 @@ function placesOf(vip: Address, wishes: readonly Wanted[]): readonly string[] {
     const found = vips.get(vip);
     return found ? [linkAddressKey(found)] : [];
   });
-}
-
-function differing<K, T>(a: ReadonlyMap<K, T>, b: ReadonlyMap<K, T>): Set<K> {
-  const keys = new Set<K>();
-  for (const [key, value] of a) if (b.get(key) !== value) keys.add(key);
-  for (const [key, value] of b) if (a.get(key) !== value) keys.add(key);
-  return keys;
 }
 
 function only<K, T>(map: ReadonlyMap<K, T>, keys: ReadonlySet<K>): Map<K, T> {

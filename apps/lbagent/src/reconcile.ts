@@ -1,6 +1,6 @@
 import { backOff } from '@fairlead/control-loop';
 import { formatVersion } from './state.ts';
-import type { AddressFamily, LoadBalancer, Refusal } from '@fairlead/model';
+import type { AddressFamily, Refusal } from '@fairlead/model';
 import { type Logger, parseTraceparent, withTrace } from '@fairlead/telemetry';
 import type { Step } from './step.ts';
 import type { View } from './advance.ts';
@@ -169,7 +169,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       owned: reached.view.owned,
       haproxyReloads: haproxyReloads + (reached.reloaded ? 1 : 0),
       ...(reached.looked ? { down: downBackends(reached.plan.assignment, reached.view.worker) } : {}),
-      unanswered: answers.follow(input.wanted, loadBalancersOf(input.held)),
+      unanswered: answers.follow(input.wanted, input.held.state.loadBalancers),
     };
     if (!answered) {
       board.update(change);
@@ -253,10 +253,6 @@ function logRefusals(log: Logger, before: ReadonlyMap<string, Refusal>, now: Rea
   if (fresh.length === 0) return;
   const some = fresh.slice(0, 10).map(([id, refusal]) => ({ id, ...refusal }));
   log.warn({ refused: fresh.length, some }, 'load balancers are refused');
-}
-
-function* loadBalancersOf({ state }: Held): Generator<LoadBalancer> {
-  for (const { loadBalancer } of state.loadBalancers.values()) yield loadBalancer;
 }
 
 /** Remembers the last answer, for the same two arguments. */

@@ -1,6 +1,8 @@
 import { address, type Port } from '@fairlead/model';
-import { expect, it } from 'vitest';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
 import { CONFIG, node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
+import { changesBetween } from './wanted-changes.ts';
 import { createWantedReader, nodeCheckKey, type Wanted, wantedOf } from './wanted.ts';
 
 const OPTIONS = { families: ['ipv4'] as const, nodeChecks: new Map(), heldClusters: new Set<string>() };
@@ -140,4 +142,50 @@ it('reading on from one state to the next gives what reading anew gives, and kee
   expect(before.services.get(`${VIP}|80`)).toEqual(one.services.get(`${VIP}|80`));
   const moved = again(stateOf(first, nodeSet(THREE_NODES.slice(1))), OPTIONS);
   expect(backends(moved)).toEqual(['node-2', 'node-3']);
+});
+
+describe('for any load balancers that come, go and change', () => {
+  const endpoint = (where: string, port: number) => ({ name: 'x', address: address(where), port, draining: false });
+  const vip = fc.constantFrom('10.9.0.150', '10.9.0.151', '10.9.0.152', '10.9.0.153');
+  const target = fc.oneof(
+    fc.constant({ kind: 'node-port', nodePort: 30_080, nodes: 'all' } as const),
+    fc.constant({ kind: 'node-port', nodePort: 30_080, nodes: ['node-2'] } as const),
+    fc
+      .constantFrom('10.0.0.5', '10.0.0.6', '10.9.0.151', '10.9.0.11')
+      .map((where) => ({ kind: 'endpoints', endpoints: [endpoint(where, 8080)] }) as const),
+  );
+  const one = fc
+    .record({ id: fc.constantFrom('a', 'b', 'c', 'd', 'e'), vip, port: fc.constantFrom(80, 81), target })
+    .map(({ id, vip: where, port, target: to }) => placed(id, where, [nodePort(port, { target: to })]));
+  const changes = fc.array(fc.oneof(one, fc.constantFrom('a', 'b', 'c', 'd', 'e')), { minLength: 1, maxLength: 3 });
+
+  it('reading on gives what reading anew gives, and knows where it differs from before', () => {
+    fc.assert(
+      fc.property(fc.array(changes, { maxLength: 12 }), (all) => {
+        const read = createWantedReader();
+        let state = stateOf([], nodeSet(THREE_NODES));
+        let before = read(state, OPTIONS);
+        for (const some of all) {
+          const loadBalancers = new Map(state.loadBalancers);
+          for (const each of some) {
+            if (typeof each === 'string') loadBalancers.delete(each);
+            else loadBalancers.set(each.loadBalancer.id, each);
+          }
+          state = { ...state, nodeSets: new Map(state.nodeSets), loadBalancers };
+          const wanted = read(state, OPTIONS);
+          expect(wanted).toEqual(wantedOf(state, OPTIONS));
+          const { keys, vips } = changesBetween(before, wanted);
+          for (const [key, service] of [...before.services, ...wanted.services]) {
+            const same = before.services.get(key) === service && wanted.services.get(key) === service;
+            expect(same || keys.has(key)).toBe(true);
+          }
+          for (const [key] of [...before.vips, ...wanted.vips]) {
+            expect(before.vips.has(key) === wanted.vips.has(key) || vips.has(key)).toBe(true);
+          }
+          before = wanted;
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
 });

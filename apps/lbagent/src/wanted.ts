@@ -10,7 +10,9 @@ import {
   refusal,
 } from '@fairlead/model';
 import { CHECK_HEALTHZ, type NodeCheckChoice, nodeCheckOf } from './node-check-choice.ts';
+import { noteChanges } from './wanted-changes.ts';
 import { type Reading, readLoadBalancer } from './wanted-load-balancer.ts';
+import { carryOn, changedIds, type Served, type Tally, tallyOf } from './wanted-tally.ts';
 import {
   type NodeCheck,
   nodeCheckKey,
@@ -27,19 +29,74 @@ export function wantedOf(state: MachineState, options: WantedOptions): Wanted {
   return createWantedReader()(state, options);
 }
 
-/** As `wantedOf`, for states that follow each other: what did not change is the same object as the time before. */
+/** More than so many load balancers that changed at once are read with all others. */
+const FEW = 200;
+
+interface Last {
+  readonly state: MachineState;
+  readonly options: WantedOptions;
+  readonly wanted: Wanted;
+  readonly tally: Tally;
+}
+
+/**
+ * As `wantedOf`, for states that follow each other: what did not change is the same object as the time before, and a few
+ * load balancers that did cost no reading of all.
+ */
 export function createWantedReader(): typeof wantedOf {
   const cache = new WeakMap<PlacedLoadBalancer, Cached>();
-  let ids: { readonly of: MachineState['loadBalancers']; readonly sorted: readonly string[] } | undefined;
+  let last: Last | undefined;
   return (state, options) => {
-    if (ids?.of !== state.loadBalancers)
-      ids = { of: state.loadBalancers, sorted: [...state.loadBalancers.keys()].sort() };
-    const readings = ids.sorted.map((id) => {
+    const carriedOn = last && readOn(last, state, options, cache);
+    if (last && carriedOn) {
+      last = { ...last, state, wanted: carriedOn };
+      return carriedOn;
+    }
+    const readings = [...state.loadBalancers.keys()].sort().map((id) => {
       const placed = state.loadBalancers.get(id)!;
       return { id, reading: cachedReading(placed, { state, options, cache }) };
     });
-    return { ...putTogether(readings, ownAddresses(state)), heldChecks: heldChecks(state, options) };
+    const parts = putTogether(readings, ownAddresses(state));
+    const wanted = { ...parts, heldChecks: heldChecks(state, options) };
+    const tally = parts.refused.size > 0 ? undefined : tallyOf(readings);
+    last = tally && { state, options, wanted, tally };
+    return wanted;
   };
+}
+
+/** Undefined when all must be read. */
+function readOn(
+  { state: before, options: beforeOptions, wanted, tally }: Last,
+  state: MachineState,
+  options: WantedOptions,
+  cache: WeakMap<PlacedLoadBalancer, Cached>,
+): Wanted | undefined {
+  const same =
+    before.config === state.config &&
+    sameValues(before.nodeSets, state.nodeSets) &&
+    sameOptions(beforeOptions, options);
+  const ids = same ? changedIds(before.loadBalancers, state.loadBalancers, FEW) : undefined;
+  if (!ids) return undefined;
+  const after = new Map<string, Served | undefined>();
+  for (const id of ids) {
+    const placed = state.loadBalancers.get(id);
+    const reading = placed && cachedReading(placed, { state, options, cache });
+    if (reading && 'refused' in reading) return undefined;
+    after.set(id, reading);
+  }
+  const changes = carryOn(wanted, tally, after, machineAddresses(state));
+  if (!changes) return undefined;
+  const next = { ...wanted, ...changes.parts };
+  noteChanges(wanted, next, changes);
+  return next;
+}
+
+function sameOptions(a: WantedOptions, b: WantedOptions): boolean {
+  return a.families === b.families && a.nodeChecks === b.nodeChecks && a.heldClusters === b.heldClusters;
+}
+
+function sameValues<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean {
+  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 }
 
 interface Cached {
@@ -121,11 +178,16 @@ function conflict(
   return refusal('BACKEND_NOT_ALLOWED', '', `the backend ${loop} is an address of the load balancers: name another`);
 }
 
+function machineAddresses({ config }: MachineState): Set<Address> {
+  return new Set([
+    ...config.members.map((member) => member.address),
+    ...config.vrrpInstances.map((instance) => instance.anchorAddress),
+  ]);
+}
+
 /** A backend at one of these would be a loop. */
 function ownAddresses(state: MachineState): ReadonlySet<Address> {
-  const own = new Set<Address>();
-  for (const member of state.config.members) own.add(member.address);
-  for (const instance of state.config.vrrpInstances) own.add(instance.anchorAddress);
+  const own = machineAddresses(state);
   for (const { addresses } of state.loadBalancers.values()) for (const { address } of addresses) own.add(address);
   return own;
 }

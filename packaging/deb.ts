@@ -22,6 +22,12 @@ export async function buildDeb(description: Package, seconds: number, { out, wor
   if (config.length > 0) {
     writeFileSync(join(control, 'conffiles'), config.map(({ path }) => `${path}\n`).join(''), { mode: 0o644 });
   }
+  const { watches = [] } = description.deb;
+  if (watches.length > 0) {
+    writeFileSync(join(control, 'triggers'), watches.map((path) => `interest-noawait ${path}\n`).join(''), {
+      mode: 0o644,
+    });
+  }
   for (const [name, text] of Object.entries(description.deb.scripts)) {
     writeFileSync(join(control, name), text, { mode: 0o755 });
   }

@@ -14,6 +14,8 @@ export interface Package {
   readonly deb: {
     readonly depends: readonly string[];
     readonly recommends: readonly string[];
+    /** Files of other packages: when one is renewed, `postinst triggered` is told. */
+    readonly watches?: readonly string[];
     readonly scripts: Readonly<Partial<Record<'preinst' | 'postinst' | 'prerm' | 'postrm', string>>>;
   };
   readonly rpm: {

@@ -39,6 +39,7 @@ set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 here=$(dirname "$(readlink -f "$0")")
 list=${listPath(description)}
+made=${foldersPath(description)}
 
 fail() {
   echo "${name}: $1" >&2
@@ -56,12 +57,22 @@ if command -v rpm >/dev/null && rpm --query ${name} >/dev/null 2>&1; then
   fail 'is installed as an RPM: upgrade or remove that'
 fi
 
+# Notes the folders that were not there: only those go again.
+make_folder() {
+  [ -z "$1" ] || [ -d "$1" ] || {
+    make_folder "\${1%/*}"
+    mkdir "$1"
+    echo "$1" >>"$here/.made"
+  }
+}
+
 again=
+rm -f "$here/.made"
 [ ! -e $list ] || again=again
 cd "$here/files"
 find . ! -type d | sed 's/^\\.//' | sort >"$here/.installing"
 while read -r file; do
-  mkdir -p "\${file%/*}"
+  make_folder "\${file%/*}"
   case $file in
     ${config.length > 0 ? config.join(' | ') : '-'})
       if [ -e "$file" ]; then
@@ -77,6 +88,7 @@ if [ $again ]; then
   sort $list | comm -23 - "$here/.installing" | while read -r file; do rm -f "$file"; done
 fi
 mv "$here/.installing" $list
+if [ -e "$here/.made" ]; then cat "$here/.made" >>$made; fi
 ${tar.installed}
 echo '${name} ${version} is installed.'
 `;
@@ -84,11 +96,11 @@ echo '${name} ${version} is installed.'
 
 /** PURE. */
 export function renderUninstall(description: Package): string {
-  const { name, entries, tar } = description;
-  const folders = [...new Set(entries.map(({ path }) => dirname(path)))].sort();
+  const { name, tar } = description;
   return `${tar.afterRemoval.trim() === '' ? '#!/bin/sh\nset -e\n' : tar.afterRemoval.trimEnd()}
 # Run as root: takes away what install.sh put there; with --purge what was made since, too.
 list=${listPath(description)}
+made=${foldersPath(description)}
 [ "$(id -u)" = 0 ] || {
   echo '${name}: run this as root' >&2
   exit 1
@@ -99,9 +111,10 @@ list=${listPath(description)}
 }
 ${tar.removing}
 while read -r file; do rm -f "$file"; done <$list
-rm -f $list
-for folder in ${folders.join(' ')}; do
-  rmdir -p --ignore-fail-on-non-empty "$folder" 2>/dev/null || true
+folders=$([ ! -e $made ] || sort -r $made)
+rm -f $list $made
+for folder in $folders; do
+  rmdir --ignore-fail-on-non-empty "$folder" 2>/dev/null || true
 done
 ${tar.removed}
 echo '${name} is gone.'
@@ -114,6 +127,10 @@ function uninstallPath({ name }: Package): string {
 
 function listPath({ name }: Package): string {
   return `/usr/lib/fairlead/${programOf(name)}/installed-files`;
+}
+
+function foldersPath({ name }: Package): string {
+  return `/usr/lib/fairlead/${programOf(name)}/made-folders`;
 }
 
 function programOf(packageName: string): string {

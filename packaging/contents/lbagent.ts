@@ -63,6 +63,7 @@ export async function lbagentPackage(source: Source): Promise<Package> {
     deb: {
       depends: ['haproxy (>= 2.6)', 'keepalived (>= 1:2.2)', 'nftables (>= 1.0)', 'iproute2', 'systemd (>= 252)'],
       recommends: ['arping | iputils-arping'],
+      watches: ['/usr/sbin/haproxy', '/usr/sbin/keepalived'],
       scripts: {
         preinst: script('deb/preinst'),
         postinst: script('deb/postinst'),

@@ -42,6 +42,7 @@ export async function serve({ cluster }: Rig, name: string): Promise<string> {
 
 /** The one machine that has the address, as soon as there is exactly one. */
 export function oneOwner({ lab }: Rig, address: string): Promise<string> {
+  if (address === '') throw new Error('there is no address to look for: see the first failure');
   return eventually(async () => {
     const owners = await ownersOf(lab, address);
     if (owners.length !== 1) throw new Error(`${address} is held by ${owners.join(' and ') || 'nobody'}`);
@@ -51,6 +52,7 @@ export function oneOwner({ lab }: Rig, address: string): Promise<string> {
 
 /** Returns when a client gets an answer there. */
 export function answers({ lab }: Rig, address: string, seconds = 30): Promise<string> {
+  if (address === '') throw new Error('there is no address to ask: see the first failure');
   return eventually(() => lab.must('client', ['curl', '-sf', '-m', '1', `http://${address}/`]), seconds);
 }
 

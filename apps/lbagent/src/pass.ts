@@ -65,12 +65,13 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   const looked = input.look === 'all' || !input.view || !isManageable(input.known);
   const { view, repairs } =
     looked || !input.view ? await lookAt(held.state.config, parts) : { view: input.view, repairs: [] };
-  // The files for whoever becomes owner are needed when the report says so, not before the change itself.
-  const takeover = parts.ownership.prepareTakeover(held.state.config, wanted.vips, view.links);
   const options = { ...parts.options, owned: new Set(view.owned) };
   const part = !looked && input.known ? await partOf(view, { ...input, known: input.known }, parts) : undefined;
   const planned = plan(part?.wanted ?? wanted, part?.observed ?? view, options);
-  const [applied] = await Promise.all([apply(planned.steps, parts.plane, view), takeover]);
+  const applying = apply(planned.steps, parts.plane, view);
+  // The files for whoever becomes owner are needed when the report says so, not before the change itself.
+  const takeover = parts.ownership.prepareTakeover(held.state.config, wanted.vips, view.links);
+  const [applied] = await Promise.all([applying, takeover]);
   const seen = part ? new Set(part.observed.worker.backends.keys()) : 'all';
   const first = { view, plan: planned, planned: seen, applied, looked, reloaded: false, trouble: [] } as const;
   const low = [...view.freeSlots.values()].some((free) => free.size < options.lowSlots);

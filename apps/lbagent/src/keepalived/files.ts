@@ -31,9 +31,11 @@ export async function writeWhole(path: string, content: string, mode: number): P
 export async function writeBatches(paths: KeepalivedPaths, instances: readonly InstanceAddresses[]): Promise<void> {
   for (const instance of instances) {
     const files = instanceFiles(paths, instance.instance);
-    await writeWhole(files.becomeOwner, renderBecomeOwner(instance), 0o640);
-    await writeWhole(files.leaveOwner, renderLeaveOwner(instance), 0o640);
-    await writeWhole(files.announce, renderAnnounce(instance), 0o640);
+    await Promise.all([
+      writeWhole(files.becomeOwner, renderBecomeOwner(instance), 0o640),
+      writeWhole(files.leaveOwner, renderLeaveOwner(instance), 0o640),
+      writeWhole(files.announce, renderAnnounce(instance), 0o640),
+    ]);
   }
 }
 

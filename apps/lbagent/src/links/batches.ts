@@ -1,8 +1,6 @@
-import { familyOf } from '@fairlead/model';
-import type { AddressFamily } from '@fairlead/model';
+import { type Address, familyOf } from '@fairlead/model';
 import type { InstanceAddresses } from '../keepalived/types.ts';
-import { addLine, announceLine, removeLine } from './plan.ts';
-import type { LinkAddress } from './types.ts';
+import { addLineOf, announceLine, checkedDevice, removeLineOf } from './plan.ts';
 
 /**
  * PURE. `ip -force -batch` input that makes this machine answer for the instance's VIPs: all IPv4 addresses, announced at
@@ -10,14 +8,15 @@ import type { LinkAddress } from './types.ts';
  */
 export function renderBecomeOwner(instance: InstanceAddresses): string {
   const announce = renderAnnounce(instance);
-  const v4 = vipsOf(instance, 'ipv4').map((vip) => `${addLine(vip)}\n`);
-  const v6 = vipsOf(instance, 'ipv6').map((vip) => `${addLine(vip)}\n`);
-  return [...v4, announce, ...v6, v6.length > 0 ? announce : ''].join('');
+  const { ipv4, ipv6 } = byFamily(instance.vips);
+  const lines = (vips: readonly Address[]): string => linesOf(vips, addLineOf(checkedDevice(instance.device)));
+  return [lines(ipv4), announce, lines(ipv6), ipv6.length > 0 ? announce : ''].join('');
 }
 
 /** PURE. `ip -force -batch` input that takes the VIPs off. The anchor is keepalived's own. */
 export function renderLeaveOwner(instance: InstanceAddresses): string {
-  return [...vipsOf(instance, 'ipv4'), ...vipsOf(instance, 'ipv6')].map((vip) => `${removeLine(vip)}\n`).join('');
+  const { ipv4, ipv6 } = byFamily(instance.vips);
+  return linesOf([...ipv4, ...ipv6], removeLineOf(checkedDevice(instance.device)));
 }
 
 /** PURE. `ip -force -batch` input that announces every address of the link; empty for links without a hardware address. */
@@ -25,7 +24,18 @@ export function renderAnnounce({ device, mac }: InstanceAddresses): string {
   return mac === undefined ? '' : `${announceLine(device, mac)}\n`;
 }
 
-function vipsOf({ device, vips }: InstanceAddresses, family: AddressFamily): readonly LinkAddress[] {
-  const addresses = [...new Set(vips)].filter((vip) => familyOf(vip) === family);
-  return addresses.sort().map((address) => ({ device, address }));
+/** There may be thousands, and they are rendered with each new one. */
+function linesOf(vips: readonly Address[], line: (vip: Address) => string): string {
+  let text = '';
+  for (const vip of vips) text += `${line(vip)}\n`;
+  return text;
+}
+
+/** Each once, in order. */
+function byFamily(vips: readonly Address[]): { readonly ipv4: readonly Address[]; readonly ipv6: readonly Address[] } {
+  const all = [...new Set(vips)].sort();
+  return {
+    ipv4: all.filter((vip) => familyOf(vip) === 'ipv4'),
+    ipv6: all.filter((vip) => familyOf(vip) === 'ipv6'),
+  };
 }

@@ -1,4 +1,4 @@
-import { familyOf } from '@fairlead/model';
+import { type Address, familyOf } from '@fairlead/model';
 import type { LinkAddress, LinkAddressChange, LinksObserved, ObservedAddress } from './types.ts';
 
 /**
@@ -36,13 +36,23 @@ function isHostRoute({ address, prefixLength }: ObservedAddress): boolean {
 
 /** PURE. Lines for `ip -batch` without the leading `ip`; each may be repeated. */
 export function addLine({ device, address }: LinkAddress): string {
-  return familyOf(address) === 'ipv4'
-    ? `addr replace ${address}/32 dev ${checkedDevice(device)} metric ${OURS_METRIC}`
-    : `addr replace ${address}/128 dev ${checkedDevice(device)} metric ${OURS_METRIC} nodad`;
+  return addLineOf(checkedDevice(device))(address);
 }
 
 export function removeLine({ device, address }: LinkAddress): string {
-  return `addr del ${address}/${familyOf(address) === 'ipv4' ? 32 : 128} dev ${checkedDevice(device)}`;
+  return removeLineOf(checkedDevice(device))(address);
+}
+
+/** PURE. The same for many addresses of one link, whose name is checked. */
+export function addLineOf(device: string): (address: Address) => string {
+  return (address) =>
+    familyOf(address) === 'ipv4'
+      ? `addr replace ${address}/32 dev ${device} metric ${OURS_METRIC}`
+      : `addr replace ${address}/128 dev ${device} metric ${OURS_METRIC} nodad`;
+}
+
+export function removeLineOf(device: string): (address: Address) => string {
+  return (address) => `addr del ${address}/${familyOf(address) === 'ipv4' ? 32 : 128} dev ${device}`;
 }
 
 /** Setting the hardware address that the link already has makes the kernel announce every address of the link (with arp_notify). */

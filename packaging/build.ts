@@ -17,6 +17,8 @@ const ROOT = resolve(import.meta.dirname, '..');
 const PACKAGES = { lbagent: lbagentPackage, cloudagent: cloudagentPackage, fairlead: fairleadPackage } as const;
 const NAMES = ['lbagent', 'cloudagent', 'fairlead'] as const;
 const BUILDERS = { deb: buildDeb, rpm: buildRpm, tar: buildTarball } as const;
+/** The first second of 2026. */
+const DEFAULT_SECONDS = 1_767_225_600;
 const ARCHITECTURES = ['x64', 'arm64'] as const;
 
 export type PackageName = (typeof NAMES)[number];
@@ -30,6 +32,8 @@ export interface BuildOptions {
   readonly out?: string;
   /** Default: this machine's. */
   readonly architecture?: Architecture;
+  /** For the programs that do it. Default: this process'. SOURCE_DATE_EPOCH counts. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /**
@@ -37,6 +41,7 @@ export interface BuildOptions {
  * same bytes. Needs dpkg-deb, rpmbuild or tar on the PATH, by format.
  */
 export async function buildPackages(options: BuildOptions = {}): Promise<string[]> {
+  const { environment = process.env } = options;
   const version = options.version ?? sourceVersion();
   if (!/^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/.test(version)) {
     throw new Error(`${JSON.stringify(version)} is not a version: write for example 1.2.3 or 1.2.3-rc.1`);
@@ -48,21 +53,22 @@ export async function buildPackages(options: BuildOptions = {}): Promise<string[
     throw new Error(`there is no Node for linux-${architecture} in node_modules: see packaging/README.md`);
   const out = resolve(options.out ?? join(ROOT, 'dist/packages'));
   mkdirSync(out, { recursive: true });
+  const seconds = Number(environment['SOURCE_DATE_EPOCH'] ?? DEFAULT_SECONDS);
   const work = mkdtempSync(join(tmpdir(), 'fairlead-packages-'));
   try {
     const descriptions = await Promise.all(
       (options.only ?? NAMES).map(async (name) => {
         const bundle = await bundleWithOrigin(name, version);
-        return await PACKAGES[name]({ version, architecture, node, bundle });
+        return await PACKAGES[name]({ version, architecture, node, bundle, environment });
       }),
     );
     const built: string[] = [];
     for (const format of options.formats ?? FORMATS) {
       const made = descriptions.map(async (description) => {
-        const places = { out, work: join(work, `${description.name}-${format}`) };
-        mkdirSync(places.work);
-        const path = await BUILDERS[format](description, timeOfFiles(), places);
-        rmSync(places.work, { recursive: true });
+        const own = join(work, `${description.name}-${format}`);
+        mkdirSync(own);
+        const path = await BUILDERS[format](description, { out, work: own, seconds, environment });
+        rmSync(own, { recursive: true });
         return path;
       });
       built.push(...(await Promise.all(made)));
@@ -71,11 +77,6 @@ export async function buildPackages(options: BuildOptions = {}): Promise<string[
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-/** SOURCE_DATE_EPOCH, or the first second of 2026. */
-function timeOfFiles(): number {
-  return Number(process.env['SOURCE_DATE_EPOCH'] ?? 1_767_225_600);
 }
 
 async function main(): Promise<void> {

@@ -1,14 +1,15 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Architecture, Package, Places } from './package.ts';
+import type { Architecture, Package, Workshop } from './package.ts';
 import { run } from './run.ts';
 import { stage, stamp } from './stage.ts';
 
 const ARCHITECTURES: Readonly<Record<Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 const MAINTAINER = 'Fairlead maintainers <maintainers@fairlead.dev>';
 
-/** A Debian package. `seconds`: the time that everything in it bears. Needs dpkg-deb. */
-export async function buildDeb(description: Package, seconds: number, { out, work }: Places): Promise<string> {
+/** A Debian package. Needs dpkg-deb. */
+export async function buildDeb(description: Package, workshop: Workshop): Promise<string> {
+  const { out, work, seconds, environment } = workshop;
   const root = join(work, 'root');
   stage(description.entries, root);
   stage(
@@ -33,7 +34,8 @@ export async function buildDeb(description: Package, seconds: number, { out, wor
   }
   stamp(root, seconds);
   const path = join(out, `${description.name}_${debVersion(description)}_${architectureOf(description)}.deb`);
-  await run(['dpkg-deb', '--root-owner-group', '-Zzstd', '-z9', '--build', root, path], {
+  await run(['dpkg-deb', '--root-owner-group', '-Zzstd', '-z6', '--build', root, path], {
+    ...environment,
     SOURCE_DATE_EPOCH: `${seconds}`,
   });
   return path;

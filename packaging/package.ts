@@ -54,8 +54,14 @@ export type Format = 'deb' | 'rpm' | 'tar';
 
 export const FORMATS: readonly Format[] = ['deb', 'rpm', 'tar'];
 
-/** Where a format puts its result, and an empty directory for its work. */
-export interface Places {
+/** What a format works with. */
+export interface Workshop {
+  /** Where the result goes. */
   readonly out: string;
+  /** An empty directory. */
   readonly work: string;
+  /** The time that every file bears, seconds since 1970. */
+  readonly seconds: number;
+  /** For the programs that it runs. */
+  readonly environment: NodeJS.ProcessEnv;
 }

@@ -1,13 +1,14 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Architecture, Entry, Package, Places } from './package.ts';
+import type { Architecture, Entry, Package, Workshop } from './package.ts';
 import { run } from './run.ts';
 import { stage, stamp } from './stage.ts';
 
 const ARCHITECTURES: Readonly<Record<Architecture, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
-/** An RPM. `seconds`: the time that everything in it bears. Needs rpmbuild. */
-export async function buildRpm(description: Package, seconds: number, { out, work }: Places): Promise<string> {
+/** An RPM. Needs rpmbuild. */
+export async function buildRpm(description: Package, workshop: Workshop): Promise<string> {
+  const { out, work, seconds, environment } = workshop;
   const root = join(work, 'files');
   stage(description.entries, root);
   stamp(root, seconds);
@@ -32,7 +33,7 @@ export async function buildRpm(description: Package, seconds: number, { out, wor
       ...define('_binary_payload', 'w6.zstdio'),
       spec,
     ],
-    { SOURCE_DATE_EPOCH: `${seconds}` },
+    { ...environment, SOURCE_DATE_EPOCH: `${seconds}` },
   );
   const file = `${description.name}-${rpmVersion(description)}-1.${architecture}.rpm`;
   copyFileSync(join(work, 'rpms', file), join(out, file));

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 
 /** Runs a program to its end and answers its standard output; throws with what it said when it fails. */
-export async function run(argv: readonly [string, ...string[]], environment: NodeJS.ProcessEnv = {}): Promise<string> {
+export async function run(argv: readonly [string, ...string[]], environment: NodeJS.ProcessEnv): Promise<string> {
   const [program, ...args] = argv;
-  const child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   let complaints = '';
   child.stdout.on('data', (data: Buffer) => (output += data.toString()));

@@ -1,11 +1,12 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Package, Places } from './package.ts';
+import type { Package, Workshop } from './package.ts';
 import { run } from './run.ts';
 import { stage, stamp } from './stage.ts';
 
-/** An archive with an installer, for systems with neither deb nor RPM. `seconds`: the time that everything in it bears. */
-export async function buildTarball(description: Package, seconds: number, { out, work }: Places): Promise<string> {
+/** An archive with an installer, for systems with neither deb nor RPM. */
+export async function buildTarball(description: Package, workshop: Workshop): Promise<string> {
+  const { out, work, seconds, environment } = workshop;
   const folder = `${description.name}-${description.version}-linux-${description.architecture}`;
   const root = join(work, folder);
   const uninstall = {
@@ -24,7 +25,7 @@ export async function buildTarball(description: Package, seconds: number, { out,
   stamp(root, seconds);
   const path = join(out, `${folder}.tar.gz`);
   const options = ['--format=gnu', '--sort=name', '--owner=root:0', '--group=root:0', `--directory=${work}`];
-  await run(['tar', '--create', `--file=${path}`, '--use-compress-program=gzip -6n', ...options, folder]);
+  await run(['tar', '--create', `--file=${path}`, '--use-compress-program=gzip -4n', ...options, folder], environment);
   return path;
 }
 

@@ -17,6 +17,8 @@ export interface Source {
   /** Path of the Node that comes along. */
   readonly node: string;
   readonly bundle: Bundle;
+  /** For the programs that are run. */
+  readonly environment: NodeJS.ProcessEnv;
 }
 
 /** The folder of a program: no other program's upgrade can change what it runs on. */
@@ -52,7 +54,7 @@ export function documentation(packageName: string, page: ManPage, { node, bundle
 /** What the program itself answers, by the arguments. Runs on the Node that builds: any architecture's package has it. */
 export async function answersOf(
   name: string,
-  { bundle }: Source,
+  { bundle, environment }: Source,
   questions: readonly (readonly string[])[],
 ): Promise<Map<string, string>> {
   const directory = mkdtempSync(join(tmpdir(), 'fairlead-bundle-'));
@@ -61,7 +63,11 @@ export async function answersOf(
     writeFileSync(file, bundle.text);
     const answers = await Promise.all(
       questions.map(async (args) => {
-        const said = await run([process.execPath, file, ...args], { COLUMNS: '80', NO_COLOR: '1' });
+        const said = await run([process.execPath, file, ...args], {
+          ...environment,
+          COLUMNS: '80',
+          NO_COLOR: '1',
+        });
         return [[name, ...args].join(' '), said] as const;
       }),
     );

@@ -1,5 +1,5 @@
 import { isName } from '@fairlead/certs';
-import { type LogLevel, logLevels } from '@fairlead/telemetry';
+import { type LogLevel, logLevels, VERSION } from '@fairlead/telemetry';
 import { Command, CommanderError } from 'commander';
 
 export interface Config {
@@ -57,6 +57,7 @@ export function parseConfig(argv: readonly string[]): ParsedConfig {
 function describeCommand(): Command {
   return new Command('cloudagent')
     .description('Owns the truth of a site: pools, addresses, load balancers, LB machines, certificates.')
+    .version(VERSION)
     .option('--site <file|dir>', 'YAML that declares the site; applied at start and whenever it changes')
     .option('--site-name <name>', 'name of the site, for good: it is in every certificate')
     .option('--state-dir <dir>', 'where the store is kept; a local disk', '/var/lib/fairlead')

@@ -35,6 +35,14 @@ export const BOOTING: readonly NeededProgram[] = [
   { program: 'systemd-nspawn', package: 'systemd-container', versionArgv: ['--version'] },
 ];
 
+/** What makes RPMs and installs them. */
+export const RPM: readonly NeededProgram[] = [
+  { program: 'rpmbuild', package: 'rpm' },
+  { program: 'rpm', package: 'rpm' },
+  { program: 'dnf', package: 'dnf' },
+  { program: 'createrepo_c', package: 'createrepo-c' },
+];
+
 /** Major and minor of the first version number in what a program prints. */
 export function parseVersion(text: string): readonly [number, number] | undefined {
   const match = /(\d+)\.(\d+)/.exec(text);

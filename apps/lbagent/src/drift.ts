@@ -1,4 +1,5 @@
 import type { Reached } from './pass.ts';
+import type { Known } from './unfinished.ts';
 import type { Wanted } from './wanted.ts';
 
 /** A pass that left nothing to do. */
@@ -8,12 +9,10 @@ export interface Settled {
   readonly workerPid: number;
 }
 
-/** What may be relied on after a pass, or undefined when it left something undone. */
-export function settledBy(wanted: Wanted, reached: Reached): Settled | undefined {
-  const { plan, applied } = reached;
-  if (applied.failed.size > 0 || applied.pending.size > 0 || plan.postponed.length > 0) return undefined;
-  if (plan.assignment.unplaced.length > 0) return undefined;
-  return { wanted, owned: reached.view.owned.join(' '), workerPid: reached.view.worker.info.pid };
+/** What may be relied on after a pass, or undefined when it, or one before it, left something undone. */
+export function settledBy(known: Known | undefined, { view }: Reached): Settled | undefined {
+  if (!known || known.pending.size > 0 || known.postponed.size > 0) return undefined;
+  return { wanted: known.wanted, owned: view.owned.join(' '), workerPid: view.worker.info.pid };
 }
 
 /**

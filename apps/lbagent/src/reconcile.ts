@@ -157,7 +157,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   function tell(input: { held: Held; wanted: Wanted }, reached: Reached, answered: Cause | undefined): void {
     const drift = driftOf(settled, input.wanted, reached);
     if (drift > 0) noteDrift(drift, { steps: reached.plan.steps, repairs: reached.repairs });
-    settled = settledBy(input.wanted, reached);
+    settled = settledBy(known, reached);
     const { refused: before, haproxyReloads } = board.current();
     const refused = refusalsOf({ ...input, unreadable: input.held.unreadable, failed: reached.applied.failed });
     logRefusals(log, before, refused);

@@ -9,6 +9,10 @@ interface Secret {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+interface Labelled {
+  readonly metadata: { readonly labels?: Readonly<Record<string, string>> };
+}
+
 interface Pod {
   readonly metadata: { readonly name: string; readonly uid: string };
   readonly spec: { readonly containers: readonly [{ readonly livenessProbe: Probe; readonly readinessProbe: Probe }] };
@@ -67,6 +71,8 @@ describe.each([3, 4] as const)('by helm %i', (major) => {
     await type(commandIn(notes, 'kubectl rollout status'));
     expect(Object.keys((await secret(CERTIFICATE)).data ?? {})).toHaveLength(4);
     expect(await controllers()).toHaveLength(2);
+    const { metadata } = await site.get<Labelled>('lease', 'fairlead-controller');
+    expect(metadata.labels).toMatchObject({ 'app.kubernetes.io/managed-by': 'Helm' });
   });
 
   it('a Service gets an address that answers', async () => {

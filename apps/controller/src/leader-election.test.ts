@@ -6,7 +6,7 @@ import { fakeApi, refuse } from './testing/fake-api.ts';
 import { manualClock, settled, type ManualClock } from './testing/manual-clock.ts';
 
 interface Lease {
-  metadata: { resourceVersion: string };
+  metadata: { resourceVersion: string; labels?: Record<string, string>; annotations?: Record<string, string> };
   spec: { holderIdentity: string; leaseDurationSeconds: number; renewTime: string; leaseTransitions: number };
 }
 
@@ -22,7 +22,7 @@ function leaseServer() {
       if (method === 'POST' && server.lease !== undefined) refuse(409);
       const wanted = body as Lease;
       if (method === 'PUT' && wanted.metadata.resourceVersion !== server.lease!.metadata.resourceVersion) refuse(409);
-      server.lease = { ...wanted, metadata: { resourceVersion: String(++version) } };
+      server.lease = { ...wanted, metadata: { ...wanted.metadata, resourceVersion: String(++version) } };
       return server.lease;
     },
   };
@@ -119,4 +119,17 @@ it('lets go of the lease when it retires, and of nobody else’s', async () => {
   const three = candidate(server, 'three', clock);
   await clock.advance(0);
   expect(three.election.leads()).toBe(true);
+});
+
+it('takes an empty lease that somebody else made, and leaves the labels and annotations on it', async () => {
+  const [server, clock] = [leaseServer(), manualClock()];
+  const marks = {
+    labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+    annotations: { 'meta.helm.sh/release-name': 'x' },
+  };
+  server.lease = { metadata: { ...marks, resourceVersion: '0' } } as unknown as Lease;
+  const one = candidate(server, 'one', clock);
+  await clock.advance(60_000);
+  expect(one.election.leads()).toBe(true);
+  expect(server.lease.metadata).toMatchObject(marks);
 });

@@ -130,13 +130,15 @@ export function createElection(options: ElectionOptions): Election {
 
 function readLease(raw: unknown): LeaseRecord {
   const spec = field(raw, 'spec');
+  const metadata = field(raw, 'metadata');
   return {
     holder: text(field(spec, 'holderIdentity')) ?? '',
     renewTime: text(field(spec, 'renewTime')) ?? '',
     leaseMs: (integer(field(spec, 'leaseDurationSeconds')) ?? 0) * 1000,
     transitions: integer(field(spec, 'leaseTransitions')) ?? 0,
     acquireTime: text(field(spec, 'acquireTime')) ?? '',
-    resourceVersion: text(field(field(raw, 'metadata'), 'resourceVersion')) ?? '',
+    resourceVersion: text(field(metadata, 'resourceVersion')) ?? '',
+    marks: { labels: field(metadata, 'labels'), annotations: field(metadata, 'annotations') },
   };
 }
 
@@ -149,7 +151,7 @@ function leaseBody(options: ElectionOptions, record: LeaseRecord | undefined, re
     metadata: {
       name: options.leaseName,
       namespace: options.namespace,
-      ...(record === undefined ? {} : { resourceVersion: record.resourceVersion }),
+      ...(record === undefined ? {} : { ...record.marks, resourceVersion: record.resourceVersion }),
     },
     spec: {
       holderIdentity: options.me,

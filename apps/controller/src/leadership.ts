@@ -19,6 +19,8 @@ export interface LeaseRecord {
   readonly transitions: number;
   readonly acquireTime: string;
   readonly resourceVersion: string;
+  /** Labels and annotations that others gave it; they stay. */
+  readonly marks?: Readonly<Record<string, unknown>>;
 }
 
 /** A lease and when, on our own clock, it was first seen to be so. */

@@ -4,7 +4,8 @@ import { sleep } from '../command.ts';
 import { Connection } from '../connection.ts';
 import { ApiClient, statusOf } from './api-client.ts';
 import type { ContainerImages } from './container-image.ts';
-import { hostOf, type NodeFacts, now, PodRunner } from './pod-runner.ts';
+import type { NodeFacts } from './pod-processes.ts';
+import { hostOf, now, PodRunner } from './pod-runner.ts';
 import type { Pod } from './pod-status.ts';
 
 /**

@@ -3,38 +3,17 @@ import { connect } from 'node:net';
 import { sleep } from '../command.ts';
 import type { Connection } from '../connection.ts';
 import { type ApiClient, statusOf } from './api-client.ts';
-import { containerArgv } from './container.ts';
-import type { ContainerImages } from './container-image.ts';
-import { PodVolumes } from './pod-volumes.ts';
+import { type NodeFacts, PodProcesses } from './pod-processes.ts';
 import { echoPorts, type Pod, type Probe, probePort, runningStatus } from './pod-status.ts';
 
-/** How often Secrets and ConfigMaps are looked at; a real kubelet takes up to a minute. */
-const VOLUMES_MS = 1_000;
-
-export interface NodeFacts {
-  readonly name: string;
-  readonly address: string;
-  /** Command that runs the echo program; its options are added. */
-  readonly echo: readonly string[];
-  /** Images that are run as what they are. */
-  readonly images: ContainerImages;
-  /** Where volumes are made. */
-  readonly volumes: string;
-}
-
-/**
- * One Pod on this node: a host of the lab behind the node. Containers whose images the node has are run; for all others
- * stands one echo program.
- */
+/** One Pod on this node: a host of the lab behind the node, and what runs there. */
 export class PodRunner {
   readonly host: string;
   readonly podIP: string;
   readonly #lab: Connection;
   readonly #api: ApiClient;
   readonly #node: NodeFacts;
-  readonly #volumes: PodVolumes;
-  /** Names of its processes. */
-  #running: readonly string[] = [];
+  readonly #processes: PodProcesses;
   #pod: Pod;
   #gone = false;
   #ending = false;
@@ -48,71 +27,18 @@ export class PodRunner {
     this.#node = node;
     this.#lab = parts.lab;
     this.#api = parts.api;
-    this.#volumes = new PodVolumes(pod, parts.api, node.volumes);
+    this.#processes = new PodProcesses(pod, this.host, node, parts);
   }
 
-  /** Makes the host and starts the program, unless both are there from an earlier life of this kubelet. */
+  /** Makes the host and starts what runs there, unless both are there from an earlier life of this kubelet. */
   async start(adopted: boolean): Promise<void> {
     if (!adopted) {
       await this.#lab.call('addHost', { name: this.host, address: this.podIP, behind: this.#node.name });
-      await (this.#isReal() ? this.#runContainers() : this.#runEcho());
+      await this.#processes.start();
     }
     this.#started = now();
     await this.#report();
     await this.#followReadiness();
-  }
-
-  #isReal(): boolean {
-    return this.#pod.spec.containers.every(({ image = '' }) => image in this.#node.images);
-  }
-
-  async #runEcho(): Promise<void> {
-    const argv = [...this.#node.echo, '--name', this.#pod.metadata.name, ...echoPorts(this.#pod)];
-    await this.#run('echo', argv);
-  }
-
-  async #runContainers(): Promise<void> {
-    const volumes = await this.#untilMounted();
-    const { spec } = await this.#api.call<{ spec: { clusterIP: string } }>(
-      'GET',
-      '/api/v1/namespaces/default/services/kubernetes',
-    );
-    const environment = {
-      HOSTNAME: this.#pod.metadata.name,
-      KUBERNETES_SERVICE_HOST: spec.clusterIP,
-      KUBERNETES_SERVICE_PORT: '443',
-    };
-    for (const container of this.#pod.spec.containers) {
-      const image = this.#node.images[container.image ?? '']!;
-      const surroundings = { host: this.host, image, volumes, environment };
-      await this.#run(container.name, containerArgv(this.#pod, container, surroundings));
-    }
-    void this.#followVolumes();
-  }
-
-  async #run(name: string, argv: readonly string[]): Promise<void> {
-    if (this.#ending || this.#gone) return;
-    this.#running = [...this.#running, name];
-    await this.#lab.call('run', { host: this.host, name, argv, restart: true });
-  }
-
-  async #untilMounted(): Promise<ReadonlyMap<string, string>> {
-    for (;;) {
-      try {
-        return await this.#volumes.mount();
-      } catch (error) {
-        if (this.#ending || this.#gone) throw error;
-        console.error(`${this.host}: ${(error as Error).message}`);
-        await sleep(500);
-      }
-    }
-  }
-
-  async #followVolumes(): Promise<void> {
-    while (!this.#gone) {
-      await sleep(VOLUMES_MS);
-      await this.#volumes.refresh().catch((error: unknown) => console.error(`${this.host}: ${String(error)}`));
-    }
   }
 
   /** The newest form of the Pod; a deletion ends it once. */
@@ -125,7 +51,7 @@ export class PodRunner {
   async remove(): Promise<void> {
     this.#gone = true;
     await this.#lab.call('removeHost', { host: this.host }).catch(() => undefined);
-    this.#volumes.remove();
+    this.#processes.remove();
   }
 
   /** SIGTERM, the grace period, SIGKILL; then the API may forget it. */
@@ -133,10 +59,8 @@ export class PodRunner {
     this.#ending = true;
     const { name, namespace, uid, deletionGracePeriodSeconds = 30 } = this.#pod.metadata;
     const deadline = performance.now() + deletionGracePeriodSeconds * 1000;
-    for (const name of this.#running) {
-      await this.#lab.call('kill', { host: this.host, name, signal: 'TERM' }).catch(() => undefined);
-    }
-    while (performance.now() < deadline && (await this.#isRunning())) await sleep(100);
+    await this.#processes.end();
+    while (performance.now() < deadline && (await this.#processes.isRunning())) await sleep(100);
     await this.remove();
     const body = { gracePeriodSeconds: 0, preconditions: { uid } };
     while (!(await this.#forget(`/api/v1/namespaces/${namespace}/pods/${name}`, body))) await sleep(1000);
@@ -149,12 +73,6 @@ export class PodRunner {
     } catch (error) {
       return statusOf(error) === 404 || statusOf(error) === 409;
     }
-  }
-
-  async #isRunning(): Promise<boolean> {
-    const hosts = await this.#lab.call('status', {});
-    const processes = hosts.find(({ name }) => name === this.host)?.processes ?? [];
-    return processes.some(({ pid, ended }) => pid !== undefined && ended === undefined);
   }
 
   /** Until the Pod is gone, also while it ends: an endpoint that ends but still serves is told as such. */

@@ -44,11 +44,14 @@ export class ChartLab {
         return kubernetes({ controllers: 0, images })(half, parts);
       },
     });
+    let helm: Helm | undefined;
     try {
-      const started = new ChartLab(assembly!, lab, await Helm.open(major, lab.kubernetes!.kubeconfig));
+      helm = await Helm.open(major, lab.kubernetes!.kubeconfig);
+      const started = new ChartLab(assembly!, lab, helm);
       await started.#prepare();
       return started;
     } catch (error) {
+      helm?.close();
       await lab.down();
       throw error;
     }

@@ -2,14 +2,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { expectHolds } from '../oracle/expect-holds.ts';
 import { moved } from '../oracle/judge.ts';
 import { planChurn } from './churn-plan.ts';
-import { churnedIn, type CrashSite, startCrashSite } from './crash-site.ts';
+import { churnedIn, type CrashSite, endCrashSite, startCrashSite } from './crash-site.ts';
 import { type Life, live } from './lives.ts';
 import { startLoad } from './load.ts';
 import { type Random, randomOf } from './random.ts';
 import { followServices } from './service-history.ts';
 import { faultSettings } from './settings.ts';
 
-const { seed } = faultSettings(process.env, Date.now() % 1_000_000);
+const { seed, logs } = faultSettings(process.env, Date.now() % 1_000_000);
 const CLOUDAGENT = { host: 'cloudagent', name: 'cloudagent' };
 const FAILPOINTS = ['after-commit', 'before-answer', 'before-push'];
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   site = await startCrashSite('cloudagent-crash');
 });
 afterAll(async () => {
-  await site?.lab.down();
+  await endCrashSite(site, logs);
 });
 
 /** Fifty at any time, on the way up and after it, and four at each failpoint; in any order. */

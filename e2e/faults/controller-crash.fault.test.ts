@@ -2,14 +2,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { expectHolds } from '../oracle/expect-holds.ts';
 import { moved } from '../oracle/judge.ts';
 import type { Step } from './churn-plan.ts';
-import { churnedIn, type CrashSite, startCrashSite } from './crash-site.ts';
+import { churnedIn, type CrashSite, endCrashSite, startCrashSite } from './crash-site.ts';
 import { live } from './lives.ts';
 import { startLoad } from './load.ts';
 import { type Random, randomOf } from './random.ts';
 import { followServices } from './service-history.ts';
 import { faultSettings } from './settings.ts';
 
-const { seed } = faultSettings(process.env, Date.now() % 1_000_000);
+const { seed, logs } = faultSettings(process.env, Date.now() % 1_000_000);
 const CONTROLLER = { host: 'control', name: 'controller-1' };
 const OF_CREATION = ['after-ensure', 'before-status', 'after-status'];
 const OF_DELETION = ['after-release', 'before-finalizer-removal', 'after-finalizer-removal'];
@@ -20,7 +20,7 @@ beforeAll(async () => {
   site = await startCrashSite('controller-crash');
 });
 afterAll(async () => {
-  await site?.lab.down();
+  await endCrashSite(site, logs);
 });
 
 interface Crash extends Step {

@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { kubernetes, type KubernetesOptions } from '../lab/kubernetes/start.ts';
 import { type Lab, type LabOptions, startLab } from '../lab/lab.ts';
 import type { Prober } from '../lab/prober-client.ts';
@@ -45,6 +47,18 @@ export async function startCrashSite(
     await lab.down();
     throw error;
   }
+}
+
+/** Takes it down; first writes what every program of it said to a file each in `logs`. */
+export async function endCrashSite(site: CrashSite | undefined, logs: string | undefined): Promise<void> {
+  if (site === undefined) return;
+  if (logs !== undefined) {
+    mkdirSync(logs, { recursive: true });
+    for (const { host, name, text } of await site.lab.logs(undefined, 1 << 26)) {
+      writeFileSync(join(logs, `${host}-${name.replaceAll('/', '-')}.log`), text);
+    }
+  }
+  await site.lab.down();
 }
 
 /** Names of the Services that came and did not go, in order. */

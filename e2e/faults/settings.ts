@@ -10,6 +10,8 @@ export interface FaultSettings {
   readonly badNetworkSeconds: number;
   /** FAIRLEAD_RENEWALS: how often each certificate is renewed; 30 unless given, as in an hour with ones of 3 minutes. */
   readonly renewals: number;
+  /** FAIRLEAD_LOGS: a directory for the logs of every program of the lab; not kept unless given. */
+  readonly logs: string | undefined;
 }
 
 /** Throws on what is no whole number. `anySeed` is taken when none was asked for. */
@@ -26,5 +28,6 @@ export function faultSettings(environment: NodeJS.ProcessEnv, anySeed: number): 
     deadSeconds: number('FAIRLEAD_DEAD_SECONDS', 60),
     badNetworkSeconds: number('FAIRLEAD_BAD_NETWORK_SECONDS', 8),
     renewals: number('FAIRLEAD_RENEWALS', 30),
+    logs: environment['FAIRLEAD_LOGS'],
   };
 }

@@ -47,6 +47,7 @@ it('a cloudagent that dies again and again while Services come and go holds no a
     if ('failpoint' in life && hit) reached.add(life.failpoint.split(':')[0]!);
   }
   await lab.start(CLOUDAGENT.host, CLOUDAGENT.name);
+  await site.asked();
 
   const after = await expectHolds(lab, { seconds: 60 });
   await followed.stop();

@@ -5,7 +5,9 @@ import { type Lab, type LabOptions, startLab } from '../lab/lab.ts';
 import type { Prober } from '../lab/prober-client.ts';
 import { expectHolds } from '../oracle/expect-holds.ts';
 import type { Observation } from '../oracle/observation.ts';
+import { stringify } from 'yaml';
 import { Cluster, echoDeployment, loadBalancerService } from '../tests/cluster.ts';
+import { eventually } from '../tests/eventually.ts';
 import type { Step } from './churn-plan.ts';
 
 /** Pods of one are never an answer for a Service of the other. */
@@ -21,8 +23,10 @@ export interface CrashSite {
   readonly before: Observation;
   /** Addresses of the ten. */
   readonly addresses: readonly string[];
-  /** As a user would: asked for, not waited for. */
+  /** As a user would: asked for, not waited for. A name that was used before is asked for until it is free. */
   take(step: Step): Promise<void>;
+  /** Resolves when all that was asked for is there. */
+  asked(): Promise<void>;
 }
 
 /** Brings it up and waits until all is served. */
@@ -42,7 +46,7 @@ export async function startCrashSite(
     await cluster.apply(...LASTING.map(serviceOf));
     const before = await expectHolds(lab, { seconds: 60 });
     const addresses = (before.services ?? []).flatMap(({ ingress }) => ingress);
-    return { lab, cluster, prober: await lab.startProber(), before, addresses, take: (step) => take(cluster, step) };
+    return { lab, cluster, prober: await lab.startProber(), before, addresses, ...userOf(cluster) };
   } catch (error) {
     await lab.down();
     throw error;
@@ -72,9 +76,22 @@ function serviceOf(name: string): unknown {
   return loadBalancerService(name, APPS[number % APPS.length]!);
 }
 
-async function take(cluster: Cluster, { create, remove }: Step): Promise<void> {
-  if (remove.length > 0) {
-    await cluster.kubectl(['delete', 'service', ...remove, '--wait=false', '--ignore-not-found']);
-  }
-  if (create.length > 0) await cluster.apply(...create.map(serviceOf));
+const PATIENCE_S = 120;
+
+function userOf(cluster: Cluster): Pick<CrashSite, 'take' | 'asked'> {
+  const used = new Set<string>();
+  const waiting: Promise<unknown>[] = [];
+  const make = (names: readonly string[]): Promise<string> =>
+    names.length === 0 ? Promise.resolve('') : cluster.apply(...names.map(serviceOf));
+  const makeAgain = (name: string) =>
+    eventually(() => cluster.kubectl(['create', '-f', '-'], stringify(serviceOf(name))), PATIENCE_S);
+  return {
+    take: async ({ create, remove }) => {
+      if (remove.length > 0) await cluster.kubectl(['delete', 'service', ...remove, '--wait=false']);
+      waiting.push(...create.filter((name) => used.has(name)).map((name) => makeAgain(name)));
+      await make(create.filter((name) => !used.has(name)));
+      for (const name of create) used.add(name);
+    },
+    asked: async () => void (await Promise.all(waiting)),
+  };
 }

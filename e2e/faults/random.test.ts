@@ -19,7 +19,7 @@ test('every number of a range is drawn, and none outside it', () => {
 });
 
 test('settings come from the environment, and nonsense there is told', () => {
-  expect(faultSettings({}, 5)).toEqual({ seed: 5, stormSeconds: 300, deadSeconds: 60, logs: undefined });
+  expect(faultSettings({}, 5)).toMatchObject({ seed: 5, stormSeconds: 300, deadSeconds: 60, logs: undefined });
   expect(faultSettings({ FAIRLEAD_SEED: '12', FAIRLEAD_STORM_SECONDS: '60' }, 5)).toMatchObject({
     seed: 12,
     stormSeconds: 60,

@@ -1,6 +1,5 @@
 import { coalesce } from './coalesce.ts';
-import type { NodeCheckChoice } from './node-check-choice.ts';
-import type { Judged } from './node-watch.ts';
+import { type Judged, NOTHING_JUDGED } from './node-judgement.ts';
 import type { Cause, Reconciler } from './reconcile.ts';
 import { type Acceptance, type Held } from './state.ts';
 import { type Remembered, writeStateFile } from './state-file.ts';
@@ -19,7 +18,10 @@ export interface Holder {
   held(): Held | undefined;
   /** Takes what `accept` makes of the state held now, or answers why it is not taken. */
   offer(accept: (held: Held | undefined) => Acceptance, cause: Cause): 'OLDER_VERSION' | 'WRONG_BASE' | undefined;
-  /** How nodes are asked; remembered, because another way after a restart would exchange every server. */
+  /**
+   * How nodes are asked, and where what they answer is not believed. Remembered: another way after a restart would
+   * exchange every server, and checks believed again that still fail would close connections.
+   */
   useNodeChecks(judged: Judged): void;
   /** Resolves when all is on disk. */
   written(): Promise<void>;
@@ -31,11 +33,11 @@ const WRITE_AGAIN_MS = 5_000;
 
 export function createHolder(parts: HolderParts): Holder {
   let held = parts.remembered?.held;
-  let nodeChecks: ReadonlyMap<string, NodeCheckChoice> = parts.remembered?.nodeChecks ?? new Map();
+  let judged = parts.remembered?.judged ?? NOTHING_JUDGED;
   const file = coalesce({
     work: async () => {
       if (!held) return;
-      await writeStateFile(parts.stateFile, { held, nodeChecks });
+      await writeStateFile(parts.stateFile, { held, judged });
       parts.onWritten();
     },
     onError(error) {
@@ -44,7 +46,7 @@ export function createHolder(parts: HolderParts): Holder {
     },
     pauseMs: WRITE_PAUSE_MS,
   });
-  parts.reconciler.useNodeChecks({ choices: nodeChecks, held: new Set() });
+  parts.reconciler.useNodeChecks(judged);
   if (held) parts.reconciler.hold(held);
   return {
     held: () => held,
@@ -56,10 +58,10 @@ export function createHolder(parts: HolderParts): Holder {
       parts.reconciler.hold(held, cause);
       return undefined;
     },
-    useNodeChecks(judged) {
-      nodeChecks = judged.choices;
+    useNodeChecks(next) {
+      judged = next;
       file.request();
-      parts.reconciler.useNodeChecks(judged);
+      parts.reconciler.useNodeChecks(next);
     },
     written: () => file.settled(),
   };

@@ -115,6 +115,11 @@ it('a node that fails its check gets nothing; when all fail the last set goes on
   });
 });
 
+it('an lbagent that restarts while all nodes fail their check goes on with the last set, without a failed connection', async () => {
+  const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'restartsWhileAllNodesFail');
+  expect(seen).toMatchObject({ probe: { failures: [], said: ALL_NODES }, held: true });
+});
+
 it('where kube-proxy does not answer from outside the nodes are asked by a live NodePort', async () => {
   const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'noHealthz');
   expect(seen.probe).toMatchObject({ failures: [], said: ALL_NODES });

@@ -8,6 +8,7 @@ import { followLives } from './life.ts';
 import { watchOwnAddresses } from './link-watch.ts';
 import { createMachineMetrics } from './metrics.ts';
 import { STATE_FILE } from './name.ts';
+import { NOTHING_JUDGED } from './node-judgement.ts';
 import { watchNodes } from './node-watch.ts';
 import { watchOldWorkers } from './old-worker-watch.ts';
 import { capabilitiesOf, closeParts, type MachinePrograms, openParts } from './parts.ts';
@@ -97,12 +98,14 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
   const unwatchNodes = watchNodes({
     socket: openCommandSocket(parts.haproxy.statsSocket, NODE_WATCH_TIMEOUT_MS),
     state: () => holder.held()?.state,
-    remembered: remembered?.nodeChecks ?? new Map(),
+    remembered: remembered?.judged ?? NOTHING_JUDGED,
     onJudged(judged) {
       holder.useNodeChecks(judged);
       board.find(
         'nodes',
-        [...judged.held].map((cluster) => `no node of cluster ${cluster} passes its check: the last set goes on`),
+        [...judged.held.keys()].map(
+          (cluster) => `no node of cluster ${cluster} passes its check: the last set goes on`,
+        ),
       );
     },
     onChange: () => reconciler.look(),

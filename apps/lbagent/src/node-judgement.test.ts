@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { firstJudgement, judge, type Judgement, mustAsk, type Round } from './node-judgement.ts';
+import { firstJudgement, judge, type Judged, type Judgement, mustAsk, type Round } from './node-judgement.ts';
 
-const ASKING = firstJudgement('auto', undefined);
+const ASKING = firstJudgement('auto', 'prod');
 const HEALTHZ: Judgement = { choice: { kind: 'healthz' }, phase: 'trusted', rounds: 0 };
 const ALL_FAIL: Round = { kind: 'auto', somePass: false };
 const PORT: Judgement = { choice: { kind: 'node-port', port: 30080 }, phase: 'trusted', rounds: 0 };
+
+function remember(choice: Judgement['choice'], phase?: 'asking' | 'held'): Judged {
+  return { choices: new Map([['prod', choice]]), held: new Map(phase === undefined ? [] : [['prod', phase]]) };
+}
 
 function round(change: Partial<Round> & { healthz?: 'well' | 'unwell' | 'silent'; livePort?: number }): Round {
   const { healthz, livePort, ...rest } = change;
@@ -66,15 +70,26 @@ it('a NodePort that nobody answers any more gives way to one that is live', () =
 
 it('who wants healthz gets nothing else, and who wants NodePorts neither', () => {
   const both = { healthz: 'silent', livePort: 30080 } as const;
-  const healthz = firstJudgement('healthz', { kind: 'node-port', port: 1 });
+  const healthz = firstJudgement('healthz', 'prod', remember({ kind: 'node-port', port: 1 }, 'held'));
   expect(after(healthz, 100, round({ ...both, kind: 'healthz', somePass: false }))).toMatchObject({
     choice: { kind: 'healthz' },
     phase: 'held',
   });
-  const nodePort = firstJudgement('node-port', { kind: 'healthz' });
+  const nodePort = firstJudgement('node-port', 'prod', remember({ kind: 'healthz' }));
   expect(judge(nodePort, round({ kind: 'node-port', healthz: 'well', livePort: 30080 }))).toEqual(PORT);
 });
 
 it('what was found out before a restart is still known', () => {
-  expect(firstJudgement('auto', PORT.choice)).toEqual(PORT);
+  expect(firstJudgement('auto', 'prod', remember(PORT.choice))).toEqual(PORT);
+  expect(firstJudgement('auto', 'other', remember(PORT.choice))).toEqual(ASKING);
 });
+
+it.each(['auto', 'healthz'] as const)(
+  'what was held before a restart is held on until a node is well, with %s',
+  (kind) => {
+    const held = firstJudgement(kind, 'prod', remember({ kind: 'healthz' }, 'held'));
+    expect(held).toEqual({ ...HEALTHZ, phase: 'held' });
+    expect(judge(held, round({ kind, somePass: false, healthz: 'unwell' })).phase).toBe('held');
+    expect(judge(held, round({ kind, healthz: 'well' }))).toEqual(HEALTHZ);
+  },
+);

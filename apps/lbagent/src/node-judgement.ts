@@ -13,6 +13,15 @@ export interface Judgement {
   readonly rounds: number;
 }
 
+/** What is known of all clusters' nodes, as far as it is used and remembered. */
+export interface Judged {
+  readonly choices: ReadonlyMap<string, NodeCheckChoice>;
+  /** Clusters whose nodes count as alive whatever their checks say, and why. */
+  readonly held: ReadonlyMap<string, Exclude<Judgement['phase'], 'trusted'>>;
+}
+
+export const NOTHING_JUDGED: Judged = { choices: new Map(), held: new Map() };
+
 /** What one round saw. */
 export interface Round {
   readonly kind: NodeCheckKind;
@@ -34,11 +43,19 @@ const HEALTHZ_ROUNDS = 12;
 /** The same once healthz has answered before: kube-proxy may be restarting everywhere. */
 const LOST_HEALTHZ_ROUNDS = 240;
 
-/** What to think of a cluster at first: kube-proxy's healthz, unless the cluster wants something else. */
-export function firstJudgement(kind: NodeCheckKind, remembered: NodeCheckChoice | undefined): Judgement {
-  if (kind === 'healthz') return { choice: CHECK_HEALTHZ, phase: 'trusted', rounds: 0 };
-  if (remembered && !(kind === 'node-port' && remembered.kind === 'healthz')) {
-    return { choice: remembered, phase: remembered.kind === 'none' ? 'asking' : 'trusted', rounds: 0 };
+/**
+ * What to think of a cluster at first: what was thought of it before, if that is possible, else kube-proxy's healthz
+ * unless the cluster wants something else. What was held before is held on: to trust the checks first and see later that
+ * they still fail would cost connections.
+ */
+export function firstJudgement(kind: NodeCheckKind, cluster: string, remembered: Judged = NOTHING_JUDGED): Judgement {
+  const choice = remembered.choices.get(cluster);
+  const phase = remembered.held.get(cluster) ?? 'trusted';
+  if (kind === 'healthz') {
+    return { choice: CHECK_HEALTHZ, phase: choice?.kind === 'healthz' ? phase : 'trusted', rounds: 0 };
+  }
+  if (choice && !(kind === 'node-port' && choice.kind === 'healthz')) {
+    return { choice, phase: choice.kind === 'none' ? 'asking' : phase, rounds: 0 };
   }
   return { choice: kind === 'node-port' ? { kind: 'none' } : CHECK_HEALTHZ, phase: 'asking', rounds: 0 };
 }

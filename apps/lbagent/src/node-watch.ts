@@ -8,26 +8,21 @@ import {
 import type { MachineState, NodeSet } from '@fairlead/model';
 import type { Logger } from '@fairlead/telemetry';
 import { askNodes, type Asking } from './node-asking.ts';
-import { type NodeCheckChoice, nodeCheckOf } from './node-check-choice.ts';
-import { firstJudgement, judge, type Judgement, mustAsk, type Round, ROUND_MS } from './node-judgement.ts';
+import { nodeCheckOf } from './node-check-choice.ts';
+import { firstJudgement, judge, type Judged, type Judgement, mustAsk, type Round, ROUND_MS } from './node-judgement.ts';
 import { nodeCheckKey } from './wanted.ts';
 
 export interface NodeWatchParts {
   readonly socket: CommandSocket;
   readonly state: () => MachineState | undefined;
-  readonly remembered: ReadonlyMap<string, NodeCheckChoice>;
+  /** From before a restart. */
+  readonly remembered: Judged;
   /** Told when it differs from what was told before. */
   readonly onJudged: (judged: Judged) => void;
   /** Some node was found alive or dead since the last look. */
   readonly onChange: () => void;
   readonly log: Logger;
   readonly ask?: (asking: Asking) => Promise<NonNullable<Round['asked']>>;
-}
-
-export interface Judged {
-  readonly choices: ReadonlyMap<string, NodeCheckChoice>;
-  /** Clusters none of whose nodes passes. */
-  readonly held: ReadonlySet<string>;
 }
 
 /** Looks again and again at what haproxy thinks of the nodes, and judges whether that can be. Returns the way to stop. */
@@ -49,7 +44,7 @@ export function watchNodes(parts: NodeWatchParts): () => void {
     turn += 1;
     for (const cluster of judgements.keys()) if (!state.nodeSets.has(cluster)) judgements.delete(cluster);
     for (const [cluster, nodeSet] of state.nodeSets) {
-      const before = judgements.get(cluster) ?? firstJudgement(nodeSet.check, parts.remembered.get(cluster));
+      const before = judgements.get(cluster) ?? firstJudgement(nodeSet.check, cluster, parts.remembered);
       judgements.set(cluster, await judgeCluster(before, nodeSet, { passing, state, turn }));
     }
     tell();
@@ -77,7 +72,9 @@ export function watchNodes(parts: NodeWatchParts): () => void {
 
   function tell(): void {
     const choices = new Map([...judgements].map(([cluster, { choice }]) => [cluster, choice]));
-    const held = new Set([...judgements].flatMap(([cluster, { phase }]) => (phase === 'trusted' ? [] : [cluster])));
+    const held = new Map(
+      [...judgements].flatMap(([cluster, { phase }]) => (phase === 'trusted' ? [] : [[cluster, phase] as const])),
+    );
     const text = JSON.stringify([[...choices], [...held]]);
     if (text === told) return;
     told = text;

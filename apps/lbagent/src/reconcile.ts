@@ -6,8 +6,8 @@ import type { Step } from './step.ts';
 import type { View } from './advance.ts';
 import { followAnswers } from './answers.ts';
 import { driftOf, type Settled, settledBy } from './drift.ts';
-import type { Judged } from './node-watch.ts';
 import { type NextLook, nextLook, QUIET_MS } from './next-look.ts';
+import { type Judged, NOTHING_JUDGED } from './node-judgement.ts';
 import { type Look, pass, type Reached } from './pass.ts';
 import { refusalsOf } from './refusals.ts';
 import { downBackends } from './report.ts';
@@ -53,7 +53,7 @@ const RETRY = { firstMs: 100, maxMs: 5_000, jitter: 0.2 };
 export function startReconciler(parts: ReconcileParts): Reconciler {
   const { log, board } = parts;
   let held: Held | undefined;
-  let judged: Judged = { choices: new Map(), held: new Set() };
+  let judged = NOTHING_JUDGED;
   let cause: Cause | undefined;
   let view: View | undefined;
   let known: Known | undefined;
@@ -88,7 +88,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   const answers = followAnswers((unanswered) => board.update({ unanswered }));
   const readWanted = createWantedReader();
   const wanted = remember(({ state }: Held, { choices, held }: Judged) =>
-    readWanted(state, { families: parts.families, nodeChecks: choices, heldClusters: held }),
+    readWanted(state, { families: parts.families, nodeChecks: choices, heldClusters: new Set(held.keys()) }),
   );
 
   async function once(): Promise<void> {

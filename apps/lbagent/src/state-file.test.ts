@@ -24,7 +24,7 @@ const REMEMBERED: Remembered = {
     state: stateOf([placed('a', '10.9.0.150', [nodePort(80)]), placed('b', '10.9.0.151', [nodePort(81)])]),
     unreadable: new Map([['c', refusal('NOT_READABLE', 'port', 'port is 0')]]),
   },
-  nodeChecks: new Map([['prod', { kind: 'node-port', port: 30080 }]]),
+  judged: { choices: new Map([['prod', { kind: 'node-port', port: 30080 }]]), held: new Map([['prod', 'held']]) },
 };
 
 const read = () => readStateFile(path, (problem) => problems.push(problem));
@@ -59,6 +59,12 @@ it('a file cut off anywhere is never taken for a state; it is put aside and told
     expect(problems).toEqual([expect.stringContaining('waiting for the cloudagent')]);
     expect(existsSync(path)).toBe(false);
   }
+});
+
+it('what a version wrote that held no checks is read as trusting them', async () => {
+  await writeStateFile(path, REMEMBERED);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"heldChecks":{"prod":"held"},', ''));
+  expect(await read()).toEqual({ ...REMEMBERED, judged: { ...REMEMBERED.judged, held: new Map() } });
 });
 
 it('a state of a later version of this program is not guessed at', async () => {

@@ -1,6 +1,7 @@
 import type { MachineConfig, NodeSet, PlacedLoadBalancer, Refusal, Version } from '@fairlead/model';
 import { rename } from 'node:fs/promises';
 import type { NodeCheckChoice } from './node-check-choice.ts';
+import type { Judged } from './node-judgement.ts';
 import type { Held } from './state.ts';
 import { inSlices } from './in-slices.ts';
 import { readIfThere, writeWholeFile } from './whole-file.ts';
@@ -8,8 +9,7 @@ import { readIfThere, writeWholeFile } from './whole-file.ts';
 /** What a machine needs to serve again after a reboot with everything else dead. */
 export interface Remembered {
   readonly held: Held;
-  /** By cluster. */
-  readonly nodeChecks: ReadonlyMap<string, NodeCheckChoice>;
+  readonly judged: Judged;
 }
 
 interface Stored {
@@ -19,13 +19,16 @@ interface Stored {
   readonly nodeSets: readonly NodeSet[];
   readonly loadBalancers: readonly PlacedLoadBalancer[];
   readonly unreadable: Readonly<Record<string, Refusal>>;
+  /** By cluster. */
   readonly nodeChecks: Readonly<Record<string, NodeCheckChoice>>;
+  /** By cluster; absent in what earlier versions wrote. */
+  readonly heldChecks?: Readonly<Record<string, 'asking' | 'held'>>;
 }
 
 const SCHEMA = 1;
 
 /** On the disk, whole or not at all, when this returns. */
-export async function writeStateFile(path: string, { held, nodeChecks }: Remembered): Promise<void> {
+export async function writeStateFile(path: string, { held, judged }: Remembered): Promise<void> {
   const { version, state, unreadable } = held;
   const rest: Omit<Stored, 'loadBalancers'> = {
     schema: SCHEMA,
@@ -33,7 +36,8 @@ export async function writeStateFile(path: string, { held, nodeChecks }: Remembe
     config: state.config,
     nodeSets: [...state.nodeSets.values()],
     unreadable: Object.fromEntries(unreadable),
-    nodeChecks: Object.fromEntries(nodeChecks),
+    nodeChecks: Object.fromEntries(judged.choices),
+    heldChecks: Object.fromEntries(judged.held),
   };
   await writeWholeFile(path, await inSlices(inParts(rest, state.loadBalancers.values())), 0o600);
 }
@@ -93,7 +97,7 @@ export async function readStateFile(
 function parse(text: string): Remembered {
   const stored = JSON.parse(text) as Partial<Stored>;
   if (stored.schema !== SCHEMA) throw new Error(`its schema is ${String(stored.schema)}, not ${SCHEMA}`);
-  const { version, config, nodeSets, loadBalancers, unreadable, nodeChecks } = stored;
+  const { version, config, nodeSets, loadBalancers, unreadable, nodeChecks, heldChecks = {} } = stored;
   if (!version || !config || !nodeSets || !loadBalancers || !unreadable || !nodeChecks)
     throw new Error('it is not whole');
   return {
@@ -106,6 +110,6 @@ function parse(text: string): Remembered {
       },
       unreadable: new Map(Object.entries(unreadable)),
     },
-    nodeChecks: new Map(Object.entries(nodeChecks)),
+    judged: { choices: new Map(Object.entries(nodeChecks)), held: new Map(Object.entries(heldChecks)) },
   };
 }

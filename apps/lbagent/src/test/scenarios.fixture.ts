@@ -377,6 +377,29 @@ export async function nodesDie(): Promise<unknown> {
   return { held, findings, after: after.findings, reloads };
 }
 
+export async function restartsWhileAllNodesFail(): Promise<unknown> {
+  const { client, nodes } = await createSite();
+  const { machine } = await launch(runConfig());
+  await push(machine, stateOf([placed('a', VIP, [tcpPort(80, 30080)])]));
+  await owning(machine);
+  await client.ask({ until: [VIP, 80] });
+  for (const each of nodes) await each.ask({ health: 10256, status: 503 });
+  const isHeld = (of: Machine) =>
+    of.board.current().findings.some((finding) => finding.includes('the last set goes on'));
+  await until('held', () => isHeld(machine));
+  await until('it answers', async () => (await get(client, VIP, 80)).said !== undefined);
+  await client.ask({ probe: [[VIP, 80]], everyMs: 10 });
+  await machine.stop();
+  const { machine: next } = await launch(runConfig());
+  await sleep(4_000);
+  const probe = await stopProbe(client);
+  const held = isHeld(next);
+  await nodes[1]!.ask({ health: 10256, status: 200 });
+  await until('only node-2', async () => (await get(client, VIP, 80)).said === 'node-2' && !isHeld(next));
+  await next.stop();
+  return { probe, held };
+}
+
 export async function noHealthz(): Promise<unknown> {
   const { client, nodes } = await createSite();
   for (const each of nodes) await each.ask({ close: 10256 });

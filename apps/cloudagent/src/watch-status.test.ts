@@ -7,13 +7,13 @@ import { decide, truthOf } from './testing/site.ts';
 import type { Committed } from './truth-keeper.ts';
 import { Watchers, watchStatus } from './watch-status.ts';
 
-const status = (id: string, message: string): LoadBalancerStatus => ({
+const status = (id: string, message: string, state: LoadBalancerStatus['state'] = 'SERVING'): LoadBalancerStatus => ({
   id,
   cluster: 'prod',
   namespace: 'shop',
   name: id,
   addresses: [],
-  state: 'PENDING',
+  state,
   message,
   machines: [],
 });
@@ -31,7 +31,8 @@ function sources() {
     truth,
     session,
     held,
-    tell: (id: string, message: string) => tell({ id, cluster: 'prod', status: status(id, message) }),
+    tell: (id: string, message: string, state?: LoadBalancerStatus['state']) =>
+      tell({ id, cluster: 'prod', status: status(id, message, state) }),
     remove: (id: string) => tell({ id, cluster: 'prod' }),
     supersede() {
       const { changes } = openSession(truth, 'prod', 'another');
@@ -73,6 +74,22 @@ describe('watching the status', () => {
     expect(await take(events, 3)).toEqual(['a 999', 'c 999', '-b']);
     site.tell('a', 'next');
     expect(await take(events, 1)).toEqual(['a next']);
+    await events.return(undefined);
+  });
+
+  it('says that one is pending only when it still is after a moment', async () => {
+    const site = sources();
+    const events = site.watch();
+    await take(events, 1);
+    site.tell('quick', 'on its way', 'PENDING');
+    site.tell('slow', 'on its way', 'PENDING');
+    site.tell('quick', 'serves');
+    expect(await take(events, 2)).toEqual(['quick serves', 'slow on its way']);
+    for (let round = 0; round < 20; round++) {
+      site.tell('slow', `round ${round}`, 'PENDING');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect((await take(events, 1))[0]).toMatch(/^slow round \d+$/);
     await events.return(undefined);
   });
 

@@ -2,6 +2,7 @@ import { failure, type pb } from '@fairlead/rpc';
 import { isDeclaredId } from './declared.ts';
 import { judgeSession } from './decisions/sessions.ts';
 import type { StatusBoard } from './status-board.ts';
+import { StatusNews } from './status-news.ts';
 import { statusToProto } from './status-proto.ts';
 import type { TruthKeeper } from './truth-keeper.ts';
 
@@ -40,7 +41,7 @@ export interface WatchStatusRequest {
 /**
  * Everything that is held for the cluster once, then changes, until the signal aborts or the session is superseded.
  * Of what a slow reader has not taken yet it gets only the newest of each load balancer, so that it costs a bounded
- * amount of memory and holds up nobody.
+ * amount of memory and holds up nobody. That one is pending is told when it still is after a moment.
  */
 export async function* watchStatus(
   sources: {
@@ -50,19 +51,16 @@ export async function* watchStatus(
   { cluster, session, signal }: WatchStatusRequest,
 ): AsyncGenerator<pb.WatchStatusResponse.$Properties> {
   const { keeper, board } = sources;
-  const news = new Map<string, pb.WatchStatusResponse.$Properties>();
-  let wake: () => void = () => undefined;
+  const news = new StatusNews<pb.WatchStatusResponse.$Properties>();
   const stops = [
     board.subscribe(({ id, cluster: owner, status }) => {
       if (owner !== cluster || isDeclaredId(id)) return;
-      // Deleted first, so that what changes often does not go before what has waited longer.
-      news.delete(id);
-      news.set(id, status === undefined ? { removed: id } : { status: statusToProto(status) });
-      wake();
+      const item = status === undefined ? { removed: id } : { status: statusToProto(status) };
+      news.put(id, item, status?.state === 'PENDING');
     }),
-    keeper.subscribe(({ changes }) => changes.sessions?.has(cluster) === true && wake()),
+    keeper.subscribe(({ changes }) => changes.sessions?.has(cluster) === true && news.wake()),
   ];
-  const onAbort = () => wake();
+  const onAbort = () => news.wake();
   signal.addEventListener('abort', onAbort);
   try {
     mustReign(keeper, cluster, session);
@@ -72,13 +70,9 @@ export async function* watchStatus(
     yield { initialStateSent: {} };
     while (!signal.aborted) {
       mustReign(keeper, cluster, session);
-      const [first] = news;
-      if (first === undefined) {
-        await new Promise<void>((resolve) => (wake = resolve));
-      } else {
-        news.delete(first[0]);
-        yield first[1];
-      }
+      const item = news.take();
+      if (item === undefined) await news.wait();
+      else yield item;
     }
   } finally {
     for (const stop of stops) stop();

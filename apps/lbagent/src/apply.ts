@@ -32,16 +32,27 @@ export async function apply(steps: readonly Step[], plane: DataPlane, view: View
   const note = (step: Step): void => advance(view, step);
   let done = 0;
   const pending = new Set<string>();
+  // Nothing of haproxy's asks whether an address is there yet; only what is caught does.
+  let addresses: Promise<number> | undefined;
   for (const group of inGroups(steps)) {
     const possible = group.steps.filter((step) => !dependsOnFailed(step, failed));
-    if (group.channel === 'links') done += await applyAddresses(possible, plane, { failed, note });
-    else if (group.channel === 'nftables') done += await applyCaught(possible, plane, { failed, note });
-    else {
+    if (group.channel === 'links') {
+      done += (await addresses) ?? 0;
+      addresses = applyAddresses(possible, plane, { failed, note });
+      // It is awaited further down, perhaps after something else has thrown.
+      addresses.catch(() => undefined);
+      continue;
+    }
+    if (group.channel === 'nftables') {
+      await addresses;
+      done += await applyCaught(possible, plane, { failed, note });
+    } else {
       const outcome = await applyToHaproxy(possible, plane, { failed, note });
       done += outcome.done;
       for (const { backend } of outcome.pending) pending.add(backend);
     }
   }
+  done += (await addresses) ?? 0;
   return { done, pending, failed };
 }
 

@@ -7,6 +7,7 @@ import { Cluster } from '../tests/cluster.ts';
 import { eventually } from '../tests/eventually.ts';
 import { Helm, type Values } from './helm.ts';
 import type { HelmMajor } from './helm-binary.ts';
+import { openPodNetwork } from './pod-network.ts';
 import { unpackImages } from './unpack.ts';
 
 export const NAMESPACE = 'fairlead-system';
@@ -150,33 +151,18 @@ export class ChartLab {
     return [...namespaced.split('\n'), ...ours].filter((name) => name !== '' && !own.test(name)).sort();
   }
 
-  /** What a cluster has and the lab's does not: a way for Pods to the API server and to others, and a disk for a claim. */
+  /** What a cluster has and the lab's does not: a way out for Pods, and a disk for a claim. */
   async #prepare(): Promise<void> {
-    const { site } = this.lab;
     const labels = {
       'pod-security.kubernetes.io/enforce': 'restricted',
       'pod-security.kubernetes.io/warn': 'restricted',
     };
     await this.cluster.apply(
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } },
-      apiEndpoint(site.control.address, site.cluster.port),
       disk('disk-1', `${this.lab.directory}/disk-1`),
     );
-    const rules = `add table ip outbound; add chain ip outbound nat { type nat hook postrouting priority 100; };
-      add rule ip outbound nat ip saddr ${site.cluster.podCidr} ip daddr != ${site.cluster.podCidr} masquerade`;
-    await Promise.all(site.nodes.map(({ name }) => this.lab.must(name, ['nft', rules])));
+    await openPodNetwork(this.lab, this.cluster);
   }
-}
-
-function apiEndpoint(address: string, port: number): unknown {
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
-    addressType: 'IPv4',
-    endpoints: [{ addresses: [address], conditions: { ready: true } }],
-    ports: [{ name: 'https', port, protocol: 'TCP' }],
-  };
 }
 
 /** A local volume that any node reaches. */

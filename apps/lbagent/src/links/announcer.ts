@@ -1,5 +1,4 @@
 import { familyOf } from '@fairlead/model';
-import { run } from '../processes/run.ts';
 import type { LinkAddress } from './types.ts';
 
 /** Sees to it that added addresses are announced soon, but never in a flood. */
@@ -27,7 +26,7 @@ const REPEAT_MS = 500;
 const GATHER_MS = 10;
 /** Up to so many addresses on the links, telling of all costs less than a process does. */
 const CHEAP = 128;
-/** So many addresses are told of by themselves: each takes a process, and what is told of together waits for the pause. */
+/** So many addresses are told of by themselves: each takes a process. What is told of together has to wait for the pause. */
 const FEW = 8;
 const FEW_A_SECOND = 10;
 
@@ -124,18 +123,4 @@ function createBudget(): { take(count: number): boolean } {
 
 function isIpv4({ address }: LinkAddress): boolean {
   return familyOf(address) === 'ipv4';
-}
-
-/** One by one, IPv4 only. False when one could not be announced. */
-export async function announceByArping(arping: string, addresses: readonly LinkAddress[]): Promise<boolean> {
-  const outcomes = await Promise.all(addresses.filter(isIpv4).map((each) => arpingOne(arping, each)));
-  return outcomes.every(Boolean);
-}
-
-/** Two programs are called arping: one announces its source (-S), the other its target. Both end with 1 when nobody answers. */
-async function arpingOne(arping: string, { device, address }: LinkAddress): Promise<boolean> {
-  const first = await run([arping, '-q', '-U', '-c', '1', '-i', device, '-S', address, address], { timeoutMs: 3000 });
-  if (!/invalid option|usage/i.test(first.stderr) && first.code !== -1) return true;
-  const second = await run([arping, '-q', '-U', '-c', '1', '-I', device, address], { timeoutMs: 3000 });
-  return second.code === 0 || second.code === 1;
 }

@@ -98,6 +98,41 @@ export async function thousand(): Promise<unknown> {
   return { there: addresses.filter(({ ours }) => ours).length, left, addMs, announceMs, observeMs, addOneMs, removeMs };
 }
 
+/**
+ * A neighbour asks for an address before it is there: how long until it knows it nevertheless, in ms. It is told of
+ * once more when the shell that does it was killed.
+ */
+export async function announcedOne(): Promise<unknown> {
+  await runOrThrow(['mkdir', '-p', '/run/netns']);
+  await ip('netns', 'add', 'peer');
+  await makeLink();
+  await ip('link', 'set', 'far', 'netns', 'peer');
+  await ip('-n', 'peer', 'addr', 'add', '10.0.0.12/24', 'dev', 'far');
+  await ip('-n', 'peer', 'link', 'set', 'far', 'up');
+  const links = openLinks({ ip: programPath('ip'), monitorPrefix, arping: programPath('arping') });
+  const learn = async (vip: string): Promise<number> => {
+    await ip('-n', 'peer', 'neigh', 'add', vip, 'lladdr', '02:00:00:00:00:99', 'dev', 'far', 'nud', 'stale');
+    const startedAt = performance.now();
+    await links.apply({ add: [on(vip)], remove: [] });
+    while ((await ip('-n', 'peer', 'neigh', 'show', vip)).includes('02:00:00:00:00:99')) {
+      if (performance.now() - startedAt > 5_000) return Infinity;
+      await sleep(5);
+    }
+    return performance.now() - startedAt;
+  };
+  // So many that they are not all told of for one.
+  await links.apply({ add: Array.from({ length: 200 }, (_, index) => on(`10.0.1.${index}`)), remove: [] });
+  await links.observe();
+  const first = await learn('10.0.0.50');
+  const { stdout } = await run(['pgrep', '-P', String(process.pid), '-x', 'sh']);
+  const shells = stdout.split('\n').filter(Boolean).map(Number);
+  for (const shell of shells) process.kill(shell, 'SIGKILL');
+  await sleep(50);
+  const again = [await learn('10.0.0.51'), await learn('10.0.0.52')];
+  await links.close();
+  return { known: [first, ...again].every(Number.isFinite), shells: shells.length };
+}
+
 export async function routing(): Promise<unknown> {
   await makeLink();
   const links = open();

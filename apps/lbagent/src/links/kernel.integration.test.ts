@@ -34,6 +34,10 @@ describe('addresses', () => {
     expect(seen.ms).toBeLessThan(500);
   });
 
+  it('that are new are told to neighbours which know another place, also when what tells them was killed', async () => {
+    expect(await scenario('announcedOne')).toEqual({ known: true, shells: 1 });
+  });
+
   it('come and go by the thousand', async () => {
     const seen = await scenario<{ addMs: number; addOneMs: number }>('thousand');
     expect(seen).toMatchObject({ there: 1002, left: 2 });

@@ -1,6 +1,7 @@
 import { openLineTool } from '../processes/line-tool.ts';
 import { runOrThrow } from '../processes/run.ts';
-import { announceByArping, createAnnouncer } from './announcer.ts';
+import { createAnnouncer } from './announcer.ts';
+import { announceByArping, openArping } from './arping.ts';
 import { failureOf, isAlreadyGone, parseBatchComplaints, parseLinks } from './parse.ts';
 import { addLine, announceLine, removeLine } from './plan.ts';
 import { ensureRouting } from './routing.ts';
@@ -32,6 +33,7 @@ export function openLinks(options: LinksOptions): Links {
     complaint: /Object "fairlead-sync" is unknown[^\n]*\nCommand failed [^\n]*\n/,
   });
 
+  const arping = options.arping === undefined ? undefined : openArping(options.arping);
   let seen: LinksObserved | undefined;
 
   async function observe(): Promise<LinksObserved> {
@@ -73,7 +75,7 @@ export function openLinks(options: LinksOptions): Links {
       return announced;
     },
     size: (devices) => seen?.addresses.filter(({ device }) => devices.includes(device)).length ?? 0,
-    some: async (added) => options.arping !== undefined && announceByArping(options.arping, added),
+    some: (added) => arping?.tell(added) ?? Promise.resolve(false),
   });
 
   return {
@@ -103,6 +105,7 @@ export function openLinks(options: LinksOptions): Links {
     },
     close() {
       announcer.stop();
+      arping?.stop();
       return tool.close();
     },
   };

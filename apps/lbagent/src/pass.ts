@@ -62,7 +62,7 @@ export interface Reached {
 export async function pass(input: PassInput, parts: PassParts): Promise<Reached> {
   const { held, wanted } = input;
   if (!input.view) await parts.haproxy.ensureRunning(wanted);
-  const looked = input.look === 'all' || !input.view || !isManageable(input.known);
+  const looked = input.look === 'all' || !input.view || (input.look === 'unfinished' && !isManageable(input.known));
   const { view, repairs } =
     looked || !input.view ? await lookAt(held.state.config, parts) : { view: input.view, repairs: [] };
   const options = { ...parts.options, owned: new Set(view.owned) };
@@ -82,7 +82,7 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   return { ...last, repairs, findings, low: low && !last.reloaded };
 }
 
-/** With more unfinished backends than this it is cheaper to look at everything. */
+/** With more unfinished backends than this it is cheaper to look at everything when it is their turn. */
 const MANY = 200;
 
 function isManageable(known: Known | undefined): boolean {

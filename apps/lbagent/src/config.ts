@@ -42,7 +42,7 @@ export interface Binaries {
 }
 
 export type ParsedCommand =
-  | { readonly kind: 'run'; readonly config: RunConfig }
+  | { readonly kind: 'run' | 'check'; readonly config: RunConfig }
   | { readonly kind: 'join'; readonly pkiDir: string }
   /** `waitSeconds`: how long connections may take to end once the addresses are handed over. */
   | { readonly kind: 'serving'; readonly runDir: string; readonly serve: boolean; readonly waitSeconds: number }
@@ -57,7 +57,7 @@ const STATE_DIR = '/var/lib/lbagent';
 
 const NOTHING_ASKED: ParsedCommand = {
   kind: 'wrong',
-  problems: ['say what to do: run, join, stop-serving, resume-serving or withdraw'],
+  problems: ['say what to do: run, check, join, stop-serving, resume-serving or withdraw'],
 };
 
 /** Reads the command line (without node and script). All that is wrong is reported at once. */
@@ -86,8 +86,11 @@ function describe(parsed: (command: ParsedCommand) => void): Command {
   const sub = (name: string, description: string): Command =>
     program.command(name).description(description).allowExcessArguments(false).exitOverride();
   withRunOptions(sub('run', 'serve until told to stop; haproxy and keepalived go on without it')).action(
-    (flags: Flags) => parsed(runCommand(flags)),
+    (flags: Flags) => parsed(runCommand('run', flags)),
   );
+  withRunOptions(
+    sub('check', 'look whether this machine has what run needs, and say what to do; give it the flags of run'),
+  ).action((flags: Flags) => parsed(runCommand('check', flags)));
   sub('join', 'enrol this machine with a join token, read from standard input')
     .option('--pki-dir <dir>', 'where certificate and key are kept', PKI_DIR)
     .action(({ pkiDir }: { pkiDir: string }) => parsed({ kind: 'join', pkiDir }));
@@ -151,12 +154,12 @@ function withRunOptions(command: Command): Command {
     .option('--ip-binary <path>', 'ip', 'ip');
 }
 
-function runCommand(flags: Flags): ParsedCommand {
+function runCommand(kind: 'run' | 'check', flags: Flags): ParsedCommand {
   const problems = problemsOf(flags);
   if (problems.length > 0) return { kind: 'wrong', problems };
   const { haproxyBinary, keepalivedBinary, nftBinary, ipBinary, ...rest } = flags;
   return {
-    kind: 'run',
+    kind,
     config: {
       ...rest,
       haproxySocket: flags.haproxySocket ?? `${flags.runDir}/haproxy.sock`,

@@ -1,5 +1,5 @@
 import { openCommandSocket } from '@fairlead/haproxy';
-import type { HealthBoard, Logger, Registry } from '@fairlead/telemetry';
+import { explainFailure, type HealthBoard, type Logger, type Registry } from '@fairlead/telemetry';
 import { mkdir } from 'node:fs/promises';
 import type { NamedConfig } from './config.ts';
 import { createHaproxySide } from './haproxy-side.ts';
@@ -46,10 +46,9 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
   const board = createStatusBoard(await capabilitiesOf(programs));
   const parts = openParts(config, programs, (message) => log.warn(message));
   const fileProblem = (what: string) => (error: unknown) => {
-    log.error({ err: error }, `${what} cannot be written`);
-    board.find(`file ${what}`, [
-      `${what} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-    ]);
+    const problem = `${what} cannot be written: ${explainFailure(error)}`;
+    if (!board.current().findings.includes(problem)) log.error(problem);
+    board.find(`file ${what}`, [problem]);
   };
   const haproxy = createHaproxySide({
     settings: parts.haproxy,
@@ -69,7 +68,10 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
   });
   await parts.ownership.prepare();
   const stateFile = `${config.stateDir}/${STATE_FILE}`;
-  const remembered = await readStateFile(stateFile, (problem) => board.find('state file', [problem]));
+  const remembered = await readStateFile(stateFile, (problem) => {
+    log.error(problem);
+    board.find('state file', [problem]);
+  });
   const firstPass = Promise.withResolvers<void>();
   const surveySocket = openCommandSocket(parts.haproxy.statsSocket, SURVEY_TIMEOUT_MS);
   const reconciler = startReconciler({
@@ -90,7 +92,10 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     reconciler,
     stateFile,
     remembered,
-    onWritten: () => board.find('file the state file', []),
+    onWritten() {
+      board.find('file the state file', []);
+      board.find('state file', []);
+    },
     onFileError: fileProblem('the state file'),
   });
   if (!remembered) firstPass.resolve();

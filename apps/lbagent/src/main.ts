@@ -2,21 +2,25 @@ import { serverCredentials } from '@fairlead/certs';
 import { Shutdown } from '@fairlead/control-loop';
 import { createRpcMetrics, healthServices, keepRenewed, MachineService, serve, startServer } from '@fairlead/rpc';
 import {
+  asFlagged,
   createHealthBoard,
   createLogger,
   createMetrics,
+  explainFailure,
   registerCertificateMetrics,
   startTelemetryServer,
   VERSION,
+  withoutSecrets,
 } from '@fairlead/telemetry';
+import { checkMachine, renderChecks } from './check.ts';
 import { parseCommand, type RunConfig } from './config.ts';
 import { awaitEnrolment, join } from './enrolment.ts';
 import { setInService } from './fitness.ts';
 import { startMachine } from './machine.ts';
 import { awaitName, STATE_FILE } from './name.ts';
+import { preflight, watchProblems } from './preflight/run.ts';
 import { becomeOwnerOf } from './owner.ts';
 import { keepalivedPaths, type MachinePrograms } from './parts.ts';
-import { findProgram } from './programs.ts';
 import { run } from './processes/run.ts';
 import { machineService, onlyCloudagent } from './server.ts';
 import { serviceManager } from './service-manager.ts';
@@ -27,7 +31,7 @@ import { untilEmpty, withdraw } from './withdraw.ts';
 const READY_WITHIN_MS = 5_000;
 
 main().catch((error: unknown) => {
-  complain(error instanceof Error ? error.message : String(error));
+  for (const line of explainFailure(error).split('\n')) complain(line);
   process.exit(1);
 });
 
@@ -61,6 +65,12 @@ async function main(): Promise<void> {
     case 'withdraw':
       await withdrawMachine(command);
       return;
+    case 'check': {
+      const checks = await checkMachine(command.config, process.env['PATH'] ?? '');
+      process.stdout.write(renderChecks(checks));
+      process.exitCode = checks.some(({ problem }) => problem !== undefined) ? 1 : 0;
+      return;
+    }
     case 'run':
       await serveMachine(command.config);
   }
@@ -89,11 +99,15 @@ async function serveMachine(settings: RunConfig): Promise<void> {
   shutdown.onSignals(process);
   const registry = createMetrics({ component: 'lbagent', version: VERSION });
   const health = createHealthBoard(['haproxy', 'identity']);
-  const telemetry = await startTelemetryServer({ listen: settings.metricsListen, registry, health });
+  const path = process.env['PATH'] ?? '';
+  const { programs, problems } = await preflight(settings, { path, log });
+  const telemetry = await asFlagged(
+    '--metrics-listen',
+    startTelemetryServer({ listen: settings.metricsListen, registry, health }),
+  );
   shutdown.step('telemetry', () => telemetry.stop());
   const manager = serviceManager(process.env['NOTIFY_SOCKET'], health);
 
-  const programs = findPrograms(settings, process.env['PATH'] ?? '');
   const name = await awaitName(settings, shutdown.signal, (why) => {
     log.warn(why);
     health.report('identity', why);
@@ -109,6 +123,8 @@ async function serveMachine(settings: RunConfig): Promise<void> {
     registry,
   });
   shutdown.step('data plane', () => machine.stop());
+  const unwatch = watchProblems({ config, path }, problems, (now) => machine.board.find('preflight', now));
+  shutdown.step('preflight', unwatch);
 
   const enrolment = await awaitEnrolment({ ...config, log, signal: shutdown.signal }, (why) => {
     // Without a certificate nobody can tell this machine anything new; what is on disk is served all the same.
@@ -153,30 +169,6 @@ async function readConfig(config: RunConfig, { nft }: MachinePrograms) {
   };
 }
 
-/** Throws one sentence that names all that is missing. */
-function findPrograms({ binaries, processes }: RunConfig, path: string): MachinePrograms {
-  const missing: string[] = [];
-  const need = (name: string): string => {
-    const found = findProgram(name, path);
-    if (found === undefined) missing.push(name);
-    return found ?? name;
-  };
-  const arping = findProgram('arping', path);
-  const setpriv = findProgram('setpriv', path);
-  const programs = {
-    haproxy: need(binaries.haproxy),
-    keepalived: need(binaries.keepalived),
-    nft: need(binaries.nft),
-    ip: need(binaries.ip),
-    flock: need('flock'),
-    systemctl: processes === 'systemd' ? need('systemctl') : 'systemctl',
-    ...(arping ? { arping } : {}),
-    ...(setpriv ? { setpriv } : {}),
-  };
-  if (missing.length > 0) throw new Error(`not found: ${missing.join(', ')}; install them or put them on the PATH`);
-  return programs;
-}
-
 async function readAll(stream: NodeJS.ReadStream): Promise<string> {
   let text = '';
   for await (const chunk of stream) text += String(chunk);
@@ -184,5 +176,5 @@ async function readAll(stream: NodeJS.ReadStream): Promise<string> {
 }
 
 function complain(message: string): void {
-  process.stderr.write(`lbagent: ${message}\n`);
+  process.stderr.write(`lbagent: ${withoutSecrets(message)}\n`);
 }

@@ -5,9 +5,8 @@ import { release, userInfo } from 'node:os';
 import type { DataPlane } from './apply.ts';
 import type { NamedConfig, RunConfig } from './config.ts';
 import type { HaproxySettings } from './haproxy-files.ts';
-import { keepalivedVersion } from './keepalived/files.ts';
 import type { KeepalivedPaths } from './keepalived/types.ts';
-import { createKernelSide, type KernelSide, rulesetOf } from './kernel-side.ts';
+import { createKernelSide, type KernelSide, type KernelSideSettings, rulesetOf } from './kernel-side.ts';
 import { openLinks } from './links/kernel.ts';
 import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from './links/routing.ts';
 import { openNftables } from './nftables/kernel.ts';
@@ -18,7 +17,7 @@ import { haproxySpec, keepalivedSpec } from './processes/specs.ts';
 import { systemdSupervisor } from './processes/systemd.ts';
 import { socketControl, systemctlControl } from './processes/unit-control.ts';
 import type { ProcessSpec, Supervisor } from './processes/types.ts';
-import { haproxyVersion } from './programs.ts';
+import { haproxyVersion, keepalivedVersion } from './programs.ts';
 import { chooseScriptMode } from './script-mode.ts';
 
 /** Absolute paths. */
@@ -50,10 +49,7 @@ export function openParts(config: NamedConfig, programs: MachinePrograms, onLack
   const haproxy = haproxySettings(config);
   const paths = keepalivedPaths(config);
   const supervisors = supervisorsOf(config, programs, paths);
-  const kernelSettings = {
-    ruleset: { ipv4Port: config.catchPort, ipv6Port: config.catchPort, mark: DEFAULT_MARK },
-    routing: { table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY },
-  };
+  const kernelSettings = kernelSettingsOf(config);
   const settings = rulesetOf({ machine: config.name, members: [] }, kernelSettings);
   const nftables = openNftables({ nft: programs.nft, settings, onLack });
   const { ip, flock, arping, setpriv, keepalived } = programs;
@@ -84,6 +80,14 @@ export function openParts(config: NamedConfig, programs: MachinePrograms, onLack
   };
 }
 
+/** What lbagent asks of the kernel, for every load balancer alike. */
+export function kernelSettingsOf({ catchPort }: Pick<RunConfig, 'catchPort'>): KernelSideSettings {
+  return {
+    ruleset: { ipv4Port: catchPort, ipv6Port: catchPort, mark: DEFAULT_MARK },
+    routing: { table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY },
+  };
+}
+
 /** Leaves everything running. */
 export async function closeParts({ plane, supervisors }: Parts): Promise<void> {
   supervisors.haproxy.release();
@@ -103,8 +107,8 @@ export function keepalivedPaths(config: Pick<RunConfig, 'keepalivedConfig' | 'st
 export async function capabilitiesOf(programs: MachinePrograms): Promise<Capabilities> {
   return {
     agentVersion: VERSION,
-    haproxyVersion: await haproxyVersion(programs.haproxy),
-    keepalivedVersion: await keepalivedVersion(programs.keepalived),
+    haproxyVersion: (await haproxyVersion(programs.haproxy)) ?? '',
+    keepalivedVersion: (await keepalivedVersion(programs.keepalived)) ?? '',
     kernelVersion: release(),
   };
 }

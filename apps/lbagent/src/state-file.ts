@@ -1,4 +1,5 @@
 import type { MachineConfig, NodeSet, PlacedLoadBalancer, Refusal, Version } from '@fairlead/model';
+import { explainFailure } from '@fairlead/telemetry';
 import { rename } from 'node:fs/promises';
 import type { NodeCheckChoice } from './node-check-choice.ts';
 import type { Judged } from './node-judgement.ts';
@@ -80,15 +81,21 @@ export async function readStateFile(
   path: string,
   onProblem: (problem: string) => void,
 ): Promise<Remembered | undefined> {
-  const text = await readIfThere(path);
+  const text = await readIfThere(path).catch((error: unknown) => {
+    onProblem(explainFailure(error));
+    return undefined;
+  });
   if (text === undefined) return undefined;
   try {
     return parse(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    await rename(path, `${path}.unreadable`);
+    const kept = await rename(path, `${path}.unreadable`).then(
+      () => `kept as ${path}.unreadable`,
+      () => 'left where it is',
+    );
     onProblem(
-      `${path} cannot be read (${reason}), kept as ${path}.unreadable: waiting for the cloudagent's full state`,
+      `${path} cannot be used (${reason}), ${kept}: the cloudagent sends the whole state anew, so see that it reaches this machine`,
     );
     return undefined;
   }
@@ -96,10 +103,17 @@ export async function readStateFile(
 
 function parse(text: string): Remembered {
   const stored = JSON.parse(text) as Partial<Stored>;
-  if (stored.schema !== SCHEMA) throw new Error(`its schema is ${String(stored.schema)}, not ${SCHEMA}`);
+  if (stored.schema !== SCHEMA) {
+    throw new Error(`it was written by another version of lbagent: schema ${String(stored.schema)}, not ${SCHEMA}`);
+  }
   const { version, config, nodeSets, loadBalancers, unreadable, nodeChecks, heldChecks = {} } = stored;
-  if (!version || !config || !nodeSets || !loadBalancers || !unreadable || !nodeChecks)
+  const isWhole =
+    Number.isInteger(version?.epoch) &&
+    Number.isInteger(version?.generation) &&
+    [config?.members, config?.networks, config?.vrrpInstances, nodeSets, loadBalancers].every(Array.isArray);
+  if (!isWhole || !version || !config || !nodeSets || !loadBalancers || !unreadable || !nodeChecks) {
     throw new Error('it is not whole');
+  }
   return {
     held: {
       version,

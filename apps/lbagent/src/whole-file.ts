@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -14,15 +14,7 @@ export async function writeWholeFile(
   const parts = typeof content === 'string' ? [Buffer.from(content)] : content;
   if (await holds(path, parts)) return false;
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-  const file = await open(`${path}.new`, 'w', mode);
-  try {
-    await file.writeFile(parts);
-    await file.chmod(mode);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
+  await putInPlace(path, parts, mode);
   const directory = await open(dirname(path), 'r');
   try {
     await directory.sync();
@@ -30,6 +22,24 @@ export async function writeWholeFile(
     await directory.close();
   }
   return true;
+}
+
+/** The same without the wait for the directory: after a crash it may be the old content again, never half of one. */
+export async function replaceFile(path: string, content: string, mode: number): Promise<boolean> {
+  const parts = [Buffer.from(content)];
+  if (await holds(path, parts)) return false;
+  await putInPlace(path, parts, mode);
+  return true;
+}
+
+/** The file's text, or undefined when there is no such file. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 async function holds(path: string, parts: readonly Buffer[]): Promise<boolean> {
@@ -41,12 +51,20 @@ async function holds(path: string, parts: readonly Buffer[]): Promise<boolean> {
   return parts.every((part) => part.equals(content.subarray(at, (at += part.length))));
 }
 
-/** The file's text, or undefined when there is no such file. */
-export async function readIfThere(path: string): Promise<string | undefined> {
+async function putInPlace(path: string, parts: readonly Buffer[], mode: number): Promise<void> {
   try {
-    return await readFile(path, 'utf8');
+    const file = await open(`${path}.new`, 'w', mode);
+    try {
+      await file.writeFile(parts);
+      await file.chmod(mode);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    // What is half there takes room that is short already. A full disk is told of without the file.
+    await rm(`${path}.new`, { force: true }).catch(() => undefined);
+    throw error instanceof Error && !('path' in error) ? Object.assign(error, { path }) : error;
   }
+  await rename(`${path}.new`, path);
 }

@@ -1,28 +1,14 @@
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, constants } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { renderAnnounce, renderBecomeOwner, renderLeaveOwner } from '../links/batches.ts';
 import { identifyProcess } from '../processes/proc.ts';
-import { run, runOrThrow } from '../processes/run.ts';
+import { run } from '../processes/run.ts';
+import { readIfThere, replaceFile } from '../whole-file.ts';
 import { instanceFiles, keepalivedFiles } from './paths.ts';
 import { renderCheckScript, renderNotifyScript } from './scripts.ts';
 import type { ScriptPrograms } from './scripts.ts';
 import type { InstanceAddresses, KeepalivedPaths } from './types.ts';
-
-/** Puts the file in place whole or not at all, on the disk before it is named. False when it already holds these bytes. */
-export async function writeWhole(path: string, content: string, mode: number): Promise<boolean> {
-  if ((await readIfThere(path)) === content) return false;
-  const file = await open(`${path}.new`, 'w', mode);
-  try {
-    await file.writeFile(content);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await chmod(`${path}.new`, mode);
-  await rename(`${path}.new`, path);
-  return true;
-}
 
 /**
  * Writes what the notify script runs: call it before the addresses of the links are looked at. Then whoever becomes owner
@@ -32,9 +18,9 @@ export async function writeBatches(paths: KeepalivedPaths, instances: readonly I
   for (const instance of instances) {
     const files = instanceFiles(paths, instance.instance);
     await Promise.all([
-      writeWhole(files.becomeOwner, renderBecomeOwner(instance), 0o640),
-      writeWhole(files.leaveOwner, renderLeaveOwner(instance), 0o640),
-      writeWhole(files.announce, renderAnnounce(instance), 0o640),
+      replaceFile(files.becomeOwner, renderBecomeOwner(instance), 0o640),
+      replaceFile(files.leaveOwner, renderLeaveOwner(instance), 0o640),
+      replaceFile(files.announce, renderAnnounce(instance), 0o640),
     ]);
   }
 }
@@ -64,19 +50,22 @@ export async function prepareKeepalived({ paths, programs, healthPort }: Prepare
   await mkdir(paths.directory, { recursive: true, mode: 0o755 });
   await mkdir(paths.runDirectory, { recursive: true, mode: 0o755 });
   await mkdir(dirname(paths.config), { recursive: true });
-  await writeWhole(files.notifyScript, renderNotifyScript(paths, programs), 0o755);
-  await writeWhole(files.checkScript, renderCheckScript(healthPort), 0o755);
+  await replaceFile(files.notifyScript, renderNotifyScript(paths, programs), 0o755);
+  await replaceFile(files.checkScript, renderCheckScript(healthPort), 0o755);
   const made = await run(['mkfifo', '-m', '600', files.fifo]);
   if (made.code !== 0 && !made.stderr.includes('File exists')) {
     throw new Error(`${files.fifo} cannot be made: ${made.stderr.trim()}`);
   }
 }
 
-/** Tells keepalived whether this machine is fit to own addresses. Unfit hands them over within tens of milliseconds. */
+/**
+ * Tells keepalived whether this machine is fit to own addresses. Unfit hands them over within tens of milliseconds. What
+ * is there is overwritten in its place, which needs no room on the disk.
+ */
 export async function writeTrackFile(paths: KeepalivedPaths, fit: boolean): Promise<void> {
-  const file = await open(keepalivedFiles(paths).track, 'w', 0o644);
+  const file = await open(keepalivedFiles(paths).track, constants.O_WRONLY | constants.O_CREAT, 0o644);
   try {
-    await file.writeFile(fit ? '0\n' : '1\n');
+    await file.write(fit ? '0\n' : '1\n', 0);
   } finally {
     await file.close();
   }
@@ -109,36 +98,19 @@ export async function writeKeepalivedConfig({ paths, keepalived, content }: Conf
     const marked = await readIfThere(mark);
     if (marked === undefined) return { kind: 'unchanged' };
     if (marked === self) await rm(mark);
-    else await writeWhole(mark, self, 0o640);
+    else await replaceFile(mark, self, 0o640);
     return { kind: marked === self ? 'unchanged' : 'changed' };
   }
   const candidate = `${config}.candidate`;
-  await writeWhole(candidate, content, 0o640);
+  await replaceFile(candidate, content, 0o640);
   const tested = await run([keepalived, '--config-test', `--use-file=${candidate}`]);
   if (tested.code !== 0 && tested.code !== SCRIPTS_UNSECURED) {
     await rename(candidate, `${config}.failed`);
     const said = `${tested.stderr}${tested.stdout}`.trim().replaceAll('\n', '; ');
     return { kind: 'refused', message: `keepalived refuses its configuration (kept as ${config}.failed): ${said}` };
   }
-  await writeWhole(mark, self, 0o640);
+  await replaceFile(mark, self, 0o640);
   await rename(candidate, config);
   await rm(`${config}.failed`, { force: true });
   return { kind: 'changed' };
-}
-
-/** For example `2.2.7`. */
-export async function keepalivedVersion(keepalived: string): Promise<string> {
-  const result = await run([keepalived, '--version']);
-  const match = /Keepalived v(\S+)/.exec(result.stderr + result.stdout);
-  if (match) return match[1]!;
-  return (await runOrThrow([keepalived, '--version'])).trim();
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -114,7 +114,13 @@ export function childSupervisor(spec: ProcessSpec, options: ChildOptions): Super
       const pid = child.pid!;
       // A zombie has no identity any more: its end is told by 'exit' in any case.
       const id = identifyProcess(pid) ?? { pid, startTime: '', bootId: '' };
-      writeRecord(options.stateDirectory, spec.name, { ...id, argv: spec.argv });
+      try {
+        writeRecord(options.stateDirectory, spec.name, { ...id, argv: spec.argv });
+      } catch (error) {
+        // Without its record the next lbagent would start a second one beside it.
+        signal(-pid, 'SIGKILL');
+        throw error;
+      }
       const onGone = watch(id, false);
       child.once('exit', (code, by) => onGone(by === null ? `ended with code ${code}` : `was killed by ${by}`));
     } finally {

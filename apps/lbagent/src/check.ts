@@ -1,0 +1,26 @@
+import type { RunConfig } from './config.ts';
+import { becomeOwnerOf } from './owner.ts';
+import { isHaproxyRunning, isLbagentRunning, lookAtMachine } from './preflight/look.ts';
+import { type Check, judge } from './preflight/preflight.ts';
+import { findPrograms } from './programs.ts';
+
+/**
+ * Looks at everything that lbagent needs here, whether it runs or not, and changes nothing. Root looks at directories as
+ * the user to whom they belong.
+ */
+export async function checkMachine(config: RunConfig, path: string): Promise<readonly Check[]> {
+  const [{ programs, seen }, isServing, isRunning] = await Promise.all([
+    findPrograms(config, path),
+    isHaproxyRunning(config),
+    isLbagentRunning(config),
+  ]);
+  const onPrivileged = (): void => becomeOwnerOf(config.stateDir);
+  return judge(await lookAtMachine({ config, programs, seen, isServing, isRunning, onPrivileged, now: Date.now() }));
+}
+
+/** One line each: `ok` or `not ok`, what was looked at, and what to do. PURE. */
+export function renderChecks(checks: readonly Check[]): string {
+  return checks
+    .map(({ what, problem }) => `${problem === undefined ? `ok      ${what}` : `not ok  ${problem}`}\n`)
+    .join('');
+}

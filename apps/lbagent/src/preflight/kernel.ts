@@ -1,0 +1,57 @@
+import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from '../links/routing.ts';
+import { parseComplaint } from '../nftables/parse.ts';
+import { DEFAULT_MARK, renderRuleset } from '../nftables/ruleset.ts';
+import type { RulesetSettings } from '../nftables/types.ts';
+import { run } from '../processes/run.ts';
+import type { KernelTried } from './preflight.ts';
+
+export interface KernelTools {
+  /** Paths. */
+  readonly nft: string;
+  readonly ip: string;
+}
+
+const TABLE = 'fairlead_tried';
+/** Behind our own rule, so that it never decides anything. */
+const PRIORITY = DEFAULT_RULE_PRIORITY + 1;
+
+/** Has the kernel judge our rules without putting them in force (`nft --check`), and adds and removes a policy rule. */
+export async function tryKernel({ nft, ip }: KernelTools, ruleset: RulesetSettings): Promise<KernelTried> {
+  const table = `add table inet ${TABLE}\n`;
+  const chain = `add chain inet ${TABLE} catch { type filter hook prerouting priority mangle; policy accept; }\n`;
+  const rule = `add rule inet ${TABLE} catch ip daddr 192.0.2.1 tcp dport 1 tproxy ip to 127.0.0.1:1 accept\n`;
+  const anew = ['inet', 'ip']
+    .map((family) => `add table ${family} fairlead\ndelete table ${family} fairlead\n`)
+    .join('');
+  const [all, policyRouting] = await Promise.all([check(nft, anew + renderRuleset(ruleset)), tryPolicyRule(ip)]);
+  // What takes all takes each.
+  if (all === undefined) return { ...NOTHING_AMISS, policyRouting };
+  const [nftables, tproxy, lesser] = await Promise.all([
+    check(nft, table),
+    check(nft, table + chain + rule),
+    check(nft, anew + renderRuleset({ ...ruleset, secondChance: false })),
+  ]);
+  return { nftables, tproxy, ruleset: lesser, secondChance: all, policyRouting };
+}
+
+const NOTHING_AMISS = { nftables: undefined, tproxy: undefined, ruleset: undefined, secondChance: undefined };
+
+async function check(nft: string, input: string): Promise<string | undefined> {
+  const { code, stdout, stderr } = await run([nft, '--check', '-f', '-'], { input });
+  if (code === 0) return undefined;
+  return firstLine(parseComplaint(stderr)?.message ?? (stderr || stdout));
+}
+
+async function tryPolicyRule(ip: string): Promise<string | undefined> {
+  const mark = `0x${DEFAULT_MARK.value.toString(16)}/0x${DEFAULT_MARK.mask.toString(16)}`;
+  const rule = ['priority', String(PRIORITY), 'fwmark', mark, 'lookup', String(DEFAULT_TABLE)];
+  const added = await run([ip, 'rule', 'add', ...rule]);
+  // One that a killed lbagent left is removed as well.
+  if (added.code !== 0 && !added.stderr.includes('File exists')) return firstLine(added.stderr);
+  await run([ip, 'rule', 'del', ...rule]);
+  return undefined;
+}
+
+function firstLine(text: string): string {
+  return text.trim().split('\n')[0]!.slice(0, 200) || 'it said nothing';
+}

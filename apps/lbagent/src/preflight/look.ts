@@ -1,0 +1,127 @@
+import { factsOfMaterial, readEnrolment } from '@fairlead/certs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import type { RunConfig } from '../config.ts';
+import { kernelSettingsOf, type MachinePrograms } from '../parts.ts';
+import { rulesetOf } from '../kernel-side.ts';
+import { isAlive } from '../processes/proc.ts';
+import { readRecord } from '../processes/record.ts';
+import { whyNotWritable } from './directory.ts';
+import { tryKernel } from './kernel.ts';
+import { whyNotFree } from './port.ts';
+import type { Facts, ProgramSeen, Tried } from './preflight.ts';
+
+export interface LookInput {
+  readonly config: RunConfig;
+  readonly programs: MachinePrograms;
+  readonly seen: readonly ProgramSeen[];
+  /** Our haproxy has its ports. */
+  readonly isServing: boolean;
+  /** lbagent itself has its ports, as it should. */
+  readonly isRunning: boolean;
+  /** Called when all has been tried that takes more rights than to write into its directories. */
+  readonly onPrivileged?: () => void;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Looks at everything that lbagent needs, and tries it; nothing is left behind. */
+export async function lookAtMachine(input: LookInput): Promise<Facts> {
+  const { config, programs, seen, now } = input;
+  const has = (name: string): boolean => seen.some((each) => each.package === name && each.path !== undefined);
+  const ruleset = rulesetOf({ machine: config.name ?? '', members: [] }, kernelSettingsOf(config));
+  const [kernel, ports, certificate] = await Promise.all([
+    has('nftables') && has('iproute2') ? tryKernel(programs, ruleset) : undefined,
+    tryPorts(input),
+    certificateIn(config.pkiDir),
+  ]);
+  input.onPrivileged?.();
+  const directories = await tryDirectories(config);
+  return {
+    programs: seen,
+    ports,
+    directories,
+    now,
+    ...(kernel && { kernel }),
+    ...(certificate && { certificate }),
+  };
+}
+
+/** True when the haproxy that lbagent started runs, hung or not: its ports are taken, and it is not to be disturbed. */
+export async function isHaproxyRunning({ haproxySocket, runDir }: RunConfig): Promise<boolean> {
+  const record = readRecord(runDir, 'haproxy');
+  if (record !== undefined && isAlive(record)) return true;
+  return new Promise((resolve) => {
+    const socket = connect(haproxySocket, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** True when it is lbagent that answers where metrics are asked for. */
+export async function isLbagentRunning({ metricsListen }: RunConfig): Promise<boolean> {
+  const { host, port } = splitHostPort(metricsListen);
+  const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host;
+  const answer = await fetch(`http://${address}:${port}/metrics`, { signal: AbortSignal.timeout(2_000) })
+    .then((response) => response.text())
+    .catch(() => '');
+  return answer.includes('component="lbagent"');
+}
+
+async function tryPorts({ config, isServing, isRunning }: LookInput): Promise<Tried[]> {
+  const { listen, metricsListen, catchPort, healthPort } = config;
+  const own = [
+    { flag: '--listen', ...splitHostPort(listen), need: 'little' },
+    { flag: '--metrics-listen', ...splitHostPort(metricsListen), need: 'always' },
+  ] as const;
+  const haproxys = [
+    { flag: '--catch-port', host: '127.0.0.1', port: catchPort, need: 'to-begin' },
+    { flag: '--health-port', host: '127.0.0.1', port: healthPort, need: 'to-begin' },
+  ] as const;
+  return Promise.all([
+    ...own.map((each) => tryPort(each, isRunning)),
+    ...haproxys.map((each) => tryPort(each, isServing)),
+  ]);
+}
+
+interface Port extends Pick<Tried, 'need'> {
+  readonly flag: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+async function tryPort({ flag, host, port, need }: Port, isOurs: boolean): Promise<Tried> {
+  const why = isOurs ? undefined : await whyNotFree(host, port);
+  return { what: `${flag} ${host}:${port}`, trouble: why === undefined ? undefined : `${flag}: ${why}`, need };
+}
+
+function splitHostPort(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+}
+
+async function tryDirectories(config: RunConfig): Promise<Tried[]> {
+  const directories = new Map([
+    [config.stateDir, '--state-dir'],
+    [config.runDir, '--run-dir'],
+    [dirname(config.haproxyConfig), '--haproxy-config'],
+    [dirname(config.keepalivedConfig), '--keepalived-config'],
+    [config.pkiDir, '--pki-dir'],
+  ]);
+  return Promise.all(
+    [...directories].map(async ([directory, flag]): Promise<Tried> => {
+      const why = await whyNotWritable(directory);
+      const trouble = why === undefined ? undefined : `${flag}: ${why}`;
+      // A certificate that is there is good without it.
+      return { what: `${flag} ${directory}`, trouble, need: flag === '--pki-dir' ? 'little' : 'to-begin' };
+    }),
+  );
+}
+
+async function certificateIn(pkiDir: string): Promise<Facts['certificate']> {
+  // What is wrong with it is told by whoever needs it.
+  const held = await readEnrolment(pkiDir).catch(() => undefined);
+  return held && factsOfMaterial(held.material);
+}

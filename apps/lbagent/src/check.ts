@@ -18,9 +18,10 @@ export async function checkMachine(config: RunConfig, path: string): Promise<rea
   return judge(await lookAtMachine({ config, programs, seen, isServing, isRunning, onPrivileged, now: Date.now() }));
 }
 
-/** One line each: `ok` or `not ok`, what was looked at, and what to do. PURE. */
+/** One line each: `ok` and what was looked at, or `not ok` and what to do. PURE. */
 export function renderChecks(checks: readonly Check[]): string {
-  return checks
-    .map(({ what, problem }) => `${problem === undefined ? `ok      ${what}` : `not ok  ${problem}`}\n`)
-    .join('');
+  const lines = checks.map(({ what, problem }) =>
+    problem === undefined ? `ok      ${what}\n` : `not ok  ${problem}\n`,
+  );
+  return [...new Set(lines)].join('');
 }

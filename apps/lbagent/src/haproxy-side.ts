@@ -19,6 +19,8 @@ export interface HaproxySideOptions {
   readonly current: () => { readonly wanted: Wanted; readonly worker: Observed['worker'] } | undefined;
   readonly onWritten: () => void;
   readonly onFileError: (error: unknown) => void;
+  /** Why haproxy cannot run, one sentence with what to do; undefined: no reason is known. */
+  readonly whyNotRunning: () => Promise<string | undefined>;
 }
 
 /** haproxy as a process and as files. */
@@ -39,6 +41,7 @@ export interface HaproxySide {
 }
 
 const START_WITHIN_MS = 10_000;
+const STUCK_AFTER_MS = 2_000;
 const RELOAD_WITHIN_MS = 20_000;
 const REWRITE_PAUSE_MS = 50;
 const FOLD_AGAIN_MS = 30_000;
@@ -83,7 +86,7 @@ export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
           await files.alone(() => prepareFiles(wanted, settings));
         await supervisor.start();
       }
-      await untilAnswers(settings.statsSocket);
+      await untilAnswers(options);
     },
     async fold(wanted, worker) {
       if (failure && performance.now() - failure.at < FOLD_AGAIN_MS) return failure.why;
@@ -159,12 +162,17 @@ async function checkConfig(files: HaproxyFiles, { settings, binary }: HaproxySid
   );
 }
 
-async function untilAnswers(statsSocket: string): Promise<void> {
-  const deadline = performance.now() + START_WITHIN_MS;
+async function untilAnswers({ settings, supervisor, whyNotRunning }: HaproxySideOptions): Promise<void> {
+  const startedAt = performance.now();
   for (;;) {
-    const info = await askInfo(statsSocket);
+    const info = await askInfo(settings.statsSocket);
     if (typeof info !== 'string') return;
-    if (performance.now() > deadline) throw new Error(`haproxy does not answer: ${info}`);
+    const waited = performance.now() - startedAt;
+    // One that ends again and again will go on to do so.
+    const isStuck = supervisor.status().kind === 'waiting' && waited > STUCK_AFTER_MS;
+    const why = isStuck || waited > START_WITHIN_MS ? await whyNotRunning() : undefined;
+    if (why !== undefined) throw new Error(`haproxy does not start: ${why}`);
+    if (waited > START_WITHIN_MS) throw new Error(`haproxy does not answer: ${info}`);
     await sleep(20);
   }
 }

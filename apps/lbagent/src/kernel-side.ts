@@ -1,4 +1,5 @@
 import type { MachineConfig } from '@fairlead/model';
+import { bridgeProblems } from './links/bridge.ts';
 import type { Links, RoutingSettings } from './links/types.ts';
 import type { Nftables, NftablesObserved, RulesetSettings } from './nftables/types.ts';
 
@@ -11,14 +12,17 @@ export interface KernelSideSettings {
 export interface KernelSide {
   /** Puts in place what is missing and says what it was; empty: nothing was amiss. `base`: as just seen. */
   ensure(config: MachineConfig, base: NftablesObserved['base']): Promise<readonly string[]>;
+  /** What of this machine's settings keeps addresses from answering and is not ours to change; one sentence each. */
+  problems(config: MachineConfig): Promise<readonly string[]>;
 }
 
 export function createKernelSide(settings: KernelSideSettings, nftables: Nftables, links: Links): KernelSide {
   let told = '';
   return {
+    problems: (config) => bridgeProblems(devicesOf(config)),
     async ensure(config, base) {
       const ruleset = rulesetOf(config, settings);
-      const devices = [...new Set(config.networks.map((network) => network.device))].sort();
+      const devices = devicesOf(config);
       const repairs = [...(await links.ensureRouting({ ...settings.routing, mark: ruleset.mark, devices }))];
       const key = JSON.stringify(ruleset);
       if (base === 'intact' && told === key) return repairs;
@@ -28,6 +32,10 @@ export function createKernelSide(settings: KernelSideSettings, nftables: Nftable
       return repairs;
     },
   };
+}
+
+function devicesOf({ networks }: MachineConfig): readonly string[] {
+  return [...new Set(networks.map((network) => network.device))].sort();
 }
 
 /** The rules for a machine; also what `openNftables` judges by until the first `ensure`. */

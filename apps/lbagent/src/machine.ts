@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import type { NamedConfig } from './config.ts';
 import { createHaproxySide } from './haproxy-side.ts';
 import { createHolder, type Holder } from './holder.ts';
+import { whyHaproxyCannotRun } from './preflight/look.ts';
 import { followLives } from './life.ts';
 import { watchOwnAddresses } from './link-watch.ts';
 import { createMachineMetrics } from './metrics.ts';
@@ -60,13 +61,17 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     },
     onWritten: () => board.find('file haproxy.cfg', []),
     onFileError: fileProblem('haproxy.cfg'),
+    whyNotRunning: () => whyHaproxyCannotRun(config),
   });
   const metrics = createMachineMetrics({
     registry,
     status: () => board.current(),
     held: () => holder.held(),
   });
-  await parts.ownership.prepare();
+  await parts.ownership.prepare().catch((error: unknown) => {
+    // Whoever runs goes on with the files that are there.
+    log.error(`keepalived's files cannot be written: ${explainFailure(error)}`);
+  });
   const stateFile = `${config.stateDir}/${STATE_FILE}`;
   const remembered = await readStateFile(stateFile, (problem) => {
     log.error(problem);

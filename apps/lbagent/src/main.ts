@@ -1,6 +1,14 @@
 import { serverCredentials } from '@fairlead/certs';
 import { Shutdown } from '@fairlead/control-loop';
-import { createRpcMetrics, healthServices, keepRenewed, MachineService, serve, startServer } from '@fairlead/rpc';
+import {
+  createRpcMetrics,
+  healthServices,
+  keepRenewed,
+  MachineService,
+  type RunningServer,
+  serve,
+  startServer,
+} from '@fairlead/rpc';
 import {
   asFlagged,
   createHealthBoard,
@@ -16,12 +24,14 @@ import { checkMachine, renderChecks } from './check.ts';
 import { parseCommand, type RunConfig } from './config.ts';
 import { awaitEnrolment, join } from './enrolment.ts';
 import { setInService } from './fitness.ts';
+import { untilListening } from './listening.ts';
 import { startMachine } from './machine.ts';
 import { awaitName, STATE_FILE } from './name.ts';
 import { preflight, watchProblems } from './preflight/run.ts';
 import { becomeOwnerOf } from './owner.ts';
 import { keepalivedPaths, type MachinePrograms } from './parts.ts';
 import { run } from './processes/run.ts';
+import { findProgram } from './programs.ts';
 import { machineService, onlyCloudagent } from './server.ts';
 import { serviceManager } from './service-manager.ts';
 import { readIfThere } from './whole-file.ts';
@@ -140,21 +150,32 @@ async function serveMachine(settings: RunConfig): Promise<void> {
   health.report('identity', undefined);
 
   await machine.ready(READY_WITHIN_MS);
-  const server = await startServer({
-    listen: config.listen,
-    credentials: serverCredentials(live.source, 'required'),
-    callers: 'certificate',
-    authorise: onlyCloudagent(enrolment.identity.site),
-    services: [
-      serve(
-        MachineService,
-        machineService({ ...machine, log, now: Date.now, readConfig: () => readConfig(config, programs) }),
-      ),
-      ...healthServices({ source: health, version: VERSION, serviceNames: ['fairlead.v1.MachineService'] }),
-    ],
-    log,
-    metrics,
+  const services = [
+    serve(
+      MachineService,
+      machineService({ ...machine, log, now: Date.now, readConfig: () => readConfig(config, programs) }),
+    ),
+    ...healthServices({ source: health, version: VERSION, serviceNames: ['fairlead.v1.MachineService'] }),
+  ];
+  const listen = (): Promise<RunningServer> =>
+    asFlagged(
+      '--listen',
+      startServer({
+        listen: config.listen,
+        credentials: serverCredentials(live.source, 'required'),
+        callers: 'certificate',
+        authorise: onlyCloudagent(enrolment.identity.site),
+        services,
+        log,
+        metrics,
+      }),
+    );
+  const server = await untilListening(listen, shutdown.signal, (why) => {
+    if (why !== undefined) log.error(why);
+    health.report('port', why);
+    manager.started(`serves as ${name}`);
   });
+  if (server === undefined) return;
   shutdown.step('gRPC server', () => server.stop());
   manager.started(`serves as ${name}`);
   log.info({ machine: config.name, listen: config.listen }, 'started');

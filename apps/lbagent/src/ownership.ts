@@ -1,4 +1,5 @@
 import type { MachineConfig } from '@fairlead/model';
+import { explainFailure } from '@fairlead/telemetry';
 import { prepareKeepalived, writeKeepalivedConfig, writeTrackFile } from './keepalived/files.ts';
 import { keepalivedProblems, renderKeepalived, type ScriptMode } from './keepalived/render.ts';
 import type { ScriptPrograms } from './keepalived/scripts.ts';
@@ -21,7 +22,7 @@ export interface OwnershipSettings {
 
 /** Who answers for the addresses: keepalived, its configuration and the batches that its scripts run. */
 export interface Ownership {
-  /** Directories, scripts and fifo; once, before anything else. */
+  /** Directories, scripts and fifo, before anything else; what could not be done is done by the next `ensure`. */
   prepare(): Promise<void>;
   /** What this machine would do as owner of these VIPs. */
   prepareTakeover(config: MachineConfig, vips: Wanted['vips'], links: readonly ObservedLink[]): Promise<void>;
@@ -40,8 +41,14 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
   const takeover = createTakeover(paths);
   let fit: boolean | undefined;
   let ensured: { readonly config: MachineConfig; readonly findings: readonly string[] } | undefined;
+  let isPrepared = false;
+  const prepare = async (): Promise<void> => {
+    await prepareKeepalived({ paths, programs, healthPort });
+    isPrepared = true;
+  };
   const ensureRunning = async (config: MachineConfig): Promise<readonly string[]> => {
     if (config.vrrpInstances.length === 0) return [];
+    if (!isPrepared) await prepare();
     const problems = keepalivedProblems({ config, paths, scripts, user });
     if (problems.length > 0) return problems.map((problem) => `keepalived: ${problem}`);
     const content = renderKeepalived({ config, paths, scripts, user });
@@ -51,12 +58,12 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
     return outcome.kind === 'refused' ? [outcome.message] : [];
   };
   return {
-    prepare: () => prepareKeepalived({ paths, programs, healthPort }),
+    prepare,
     prepareTakeover: (config, vips, links) => takeover.prepare(config, vips, links),
     async ensure(config, look) {
       if (!look && ensured?.config === config) return ensured.findings;
       const findings = await ensureRunning(config).catch((error: unknown) => [
-        `keepalived does not run as it should: ${error instanceof Error ? error.message : String(error)}`,
+        `keepalived does not run as it should: ${explainFailure(error)}`,
       ]);
       ensured = { config, findings };
       return ensured.findings;

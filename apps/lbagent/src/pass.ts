@@ -78,7 +78,9 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   const wantsFold = planned.assignment.unplaced.length > 0 || (low && input.foldWhenLow);
   const last = wantsFold ? await foldAndFinish(first, { wanted, options }, parts) : first;
   if (planned.steps.length > 0) parts.haproxy.rewrite();
-  const findings = [...last.trouble, ...(await parts.ownership.ensure(held.state.config, looked))];
+  const { config } = held.state;
+  const settled = [parts.ownership.ensure(config, looked), parts.kernel.problems(config)];
+  const findings = [...last.trouble, ...(await Promise.all(settled)).flat()];
   return { ...last, repairs, findings, low: low && !last.reloaded };
 }
 

@@ -1,7 +1,7 @@
 import { backOff } from '@fairlead/control-loop';
 import { formatVersion } from './state.ts';
 import type { AddressFamily, Refusal } from '@fairlead/model';
-import { type Logger, parseTraceparent, withTrace } from '@fairlead/telemetry';
+import { explainFailure, type Logger, parseTraceparent, withTrace } from '@fairlead/telemetry';
 import type { Step } from './step.ts';
 import type { View } from './advance.ts';
 import { followAnswers } from './answers.ts';
@@ -48,6 +48,8 @@ export interface Reconciler {
   stop(): Promise<void>;
 }
 
+/** What may pass by itself in a moment is an error when it does not; then it has been said. */
+const COMPLAINTS = ['warn', 'debug', 'error'] as const;
 const RETRY = { firstMs: 100, maxMs: 5_000, jitter: 0.2 };
 
 export function startReconciler(parts: ReconcileParts): Reconciler {
@@ -65,6 +67,8 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   let low = false;
   let failures = 0;
   let surveying: Promise<void> | undefined;
+  let complaint: string | undefined;
+  let repeated = 0;
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let wake: () => void = () => undefined;
@@ -194,8 +198,11 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     settled = undefined;
     look = 'all';
     failures += 1;
-    const message = error instanceof Error ? error.message : String(error);
-    log.warn({ err: error, failures }, 'the data plane is not as wanted yet');
+    const message = explainFailure(error);
+    repeated = message === complaint ? repeated + 1 : 1;
+    complaint = message;
+    const level = COMPLAINTS[repeated - 1] ?? 'debug';
+    log[level]({ failures }, `the data plane is not as wanted yet: ${message}`);
     board.find('data plane', [`not as wanted yet: ${message}`]);
     lookSoon(backOff(failures, RETRY, Math.random()));
   }
@@ -212,6 +219,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       try {
         await once();
         failures = 0;
+        complaint = undefined;
       } catch (error) {
         failed(error);
       }

@@ -56,7 +56,9 @@ it('a file cut off anywhere is never taken for a state; it is put aside and told
     writeFileSync(path, whole.subarray(0, length));
     problems = [];
     expect(await read()).toBeUndefined();
-    expect(problems).toEqual([expect.stringContaining('waiting for the cloudagent')]);
+    expect(problems).toEqual([
+      expect.stringMatching(/cannot be used \(.*\), kept as .*: the cloudagent sends the whole state anew/),
+    ]);
     expect(existsSync(path)).toBe(false);
   }
 });
@@ -71,6 +73,6 @@ it('a state of a later version of this program is not guessed at', async () => {
   await writeStateFile(path, REMEMBERED);
   writeFileSync(path, readFileSync(path, 'utf8').replace('"schema":1', '"schema":2'));
   expect(await read()).toBeUndefined();
-  expect(problems[0]).toContain('its schema is 2');
+  expect(problems[0]).toContain('written by another version of lbagent: schema 2');
   expect(readdirSync(join(directory, 'deeper'))).toEqual(['desired-state.json.unreadable']);
 });

@@ -8,7 +8,7 @@ import { isAlive } from '../processes/proc.ts';
 import { readRecord } from '../processes/record.ts';
 import { whyNotWritable } from './directory.ts';
 import { tryKernel } from './kernel.ts';
-import { whyNotFree } from './port.ts';
+import { whyNotFree, whyTaken } from './port.ts';
 import type { Facts, ProgramSeen, Tried } from './preflight.ts';
 
 export interface LookInput {
@@ -38,7 +38,7 @@ export async function lookAtMachine(input: LookInput): Promise<Facts> {
   input.onPrivileged?.();
   const directories = await tryDirectories(config);
   return {
-    programs: seen,
+    programs: seen.map((program) => ({ ...program, replaces: isAnotherRunning(config, program) })),
     ports,
     directories,
     now,
@@ -60,6 +60,12 @@ export async function isHaproxyRunning({ haproxySocket, runDir }: RunConfig): Pr
   });
 }
 
+/** True when lbagent runs this program itself and it was started from elsewhere. */
+function isAnotherRunning({ processes, runDir }: RunConfig, program: ProgramSeen): boolean {
+  const record = processes === 'child' ? readRecord(runDir, program.package) : undefined;
+  return record !== undefined && isAlive(record) && record.argv[0] !== program.path;
+}
+
 /** True when it is lbagent that answers where metrics are asked for. */
 export async function isLbagentRunning({ metricsListen }: RunConfig): Promise<boolean> {
   const { host, port } = splitHostPort(metricsListen);
@@ -71,19 +77,28 @@ export async function isLbagentRunning({ metricsListen }: RunConfig): Promise<bo
 }
 
 async function tryPorts({ config, isServing, isRunning }: LookInput): Promise<Tried[]> {
-  const { listen, metricsListen, catchPort, healthPort } = config;
   const own = [
-    { flag: '--listen', ...splitHostPort(listen), need: 'little' },
-    { flag: '--metrics-listen', ...splitHostPort(metricsListen), need: 'always' },
+    { flag: '--listen', ...splitHostPort(config.listen), need: 'little' },
+    { flag: '--metrics-listen', ...splitHostPort(config.metricsListen), need: 'always' },
   ] as const;
-  const haproxys = [
+  const tried = own.map(async (each) =>
+    portTried(each, isRunning ? undefined : await whyNotFree(each.host, each.port)),
+  );
+  return Promise.all([...tried, ...tryHaproxysPorts(config, isServing)]);
+}
+
+/** A port of haproxy's that somebody else has, told with its flag; undefined: nobody has. Asked while haproxy is down. */
+export async function whyHaproxyCannotRun(config: RunConfig): Promise<string | undefined> {
+  const tried = await Promise.all(tryHaproxysPorts(config, false));
+  return tried.find(({ trouble }) => trouble !== undefined)?.trouble;
+}
+
+function tryHaproxysPorts({ catchPort, healthPort }: RunConfig, isServing: boolean): Promise<Tried>[] {
+  const ports = [
     { flag: '--catch-port', host: '127.0.0.1', port: catchPort, need: 'to-begin' },
     { flag: '--health-port', host: '127.0.0.1', port: healthPort, need: 'to-begin' },
   ] as const;
-  return Promise.all([
-    ...own.map((each) => tryPort(each, isRunning)),
-    ...haproxys.map((each) => tryPort(each, isServing)),
-  ]);
+  return ports.map(async (each) => portTried(each, isServing ? undefined : await whyTaken(each.port)));
 }
 
 interface Port extends Pick<Tried, 'need'> {
@@ -92,8 +107,7 @@ interface Port extends Pick<Tried, 'need'> {
   readonly port: number;
 }
 
-async function tryPort({ flag, host, port, need }: Port, isOurs: boolean): Promise<Tried> {
-  const why = isOurs ? undefined : await whyNotFree(host, port);
+function portTried({ flag, host, port, need }: Port, why: string | undefined): Tried {
   return { what: `${flag} ${host}:${port}`, trouble: why === undefined ? undefined : `${flag}: ${why}`, need };
 }
 

@@ -1,7 +1,9 @@
 import { explainFailure } from '@fairlead/telemetry';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { isListening } from './listeners.ts';
 
-/** Why nobody could listen there now, one sentence with what to do; undefined: one could. */
+/** Why nobody could listen there now, one sentence with what to do; undefined: one could. Tried for real. */
 export async function whyNotFree(host: string, port: number): Promise<string | undefined> {
   const server = createServer();
   try {
@@ -13,4 +15,14 @@ export async function whyNotFree(host: string, port: number): Promise<string | u
   }
   await new Promise((resolve) => server.close(resolve));
   return undefined;
+}
+
+/** Whether somebody listens on that port of loopback. Only looked at: who is about to listen there is not disturbed. */
+export async function whyTaken(port: number): Promise<string | undefined> {
+  const tables = await Promise.all(
+    ['tcp', 'tcp6'].map((table) => readFile(`/proc/net/${table}`, 'utf8').catch(() => '')),
+  );
+  if (!isListening(tables.join('\n'), port)) return undefined;
+  const [address, syscall, code] = ['127.0.0.1', 'listen', 'EADDRINUSE'];
+  return explainFailure(Object.assign(new Error(code), { code, syscall, address, port }));
 }

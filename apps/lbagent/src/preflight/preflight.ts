@@ -21,6 +21,8 @@ export interface ProgramSeen {
   readonly version?: string;
   /** For example [2, 6]; undefined: any will do. */
   readonly atLeast?: readonly [number, number];
+  /** Another one runs, and would be ended for it. */
+  readonly replaces?: boolean;
 }
 
 /** Each tried for real, in a way that leaves nothing behind; undefined: it works, else what was said. */
@@ -82,20 +84,22 @@ function checkOf(what: string, problem: string | undefined, need: Need = 'to-beg
   return problem === undefined ? { what, need } : { what, problem, need };
 }
 
-function judgeProgram({ name, package: from, path, version, atLeast }: ProgramSeen): Check {
+function judgeProgram({ name, package: from, path, version, atLeast, replaces = false }: ProgramSeen): Check {
   const least = atLeast?.join('.');
+  const need = replaces ? 'always' : 'to-begin';
   if (path === undefined) {
     const which = least === undefined ? from : `${from} ${least} or later`;
-    return checkOf(name, `${name} is not there: install ${which}, or put it on the PATH`);
+    return checkOf(name, `${name} is not there: install ${which}, or put it on the PATH`, need);
   }
   if (atLeast === undefined) return checkOf(name, undefined);
   if (version === undefined) {
-    return checkOf(name, `${path} does not say that it is ${from}: install ${from} ${least} or later`);
+    return checkOf(name, `${path} does not say that it is ${from}: install ${from} ${least} or later`, need);
   }
   const what = `${name} ${version}`;
   return checkOf(
     what,
     isAtLeast(version, atLeast) ? undefined : `${path} is ${from} ${version}, too old: install ${least} or later`,
+    need,
   );
 }
 

@@ -1,6 +1,7 @@
 import { identifyProcess, signal, whenGone, whenStopped } from './proc.ts';
 import { STOPPED_TOO_LONG_MS } from './types.ts';
 import type { ProcessEvent, ProcessSpec, ProcessStatus, Supervisor } from './types.ts';
+import type { RunResult } from './run.ts';
 import type { UnitControl, UnitVerb } from './unit-control.ts';
 
 const LOOK_EVERY_MS = 50;
@@ -22,8 +23,7 @@ export function systemdSupervisor(spec: ProcessSpec, control: UnitControl): Supe
   async function must(verb: UnitVerb): Promise<string> {
     const done = await control(verb, spec.unit, CHANGE_WITHIN_MS);
     if (done.code === 0) return done.stdout;
-    const said = done.stderr.trim() || done.stdout.trim();
-    throw new Error(`systemctl ${verb} ${spec.unit} failed (code ${done.code}): ${said}`);
+    throw new Error(whyNotDone(verb, spec, done));
   }
 
   async function mainPid(): Promise<number> {
@@ -128,4 +128,12 @@ export function systemdSupervisor(spec: ProcessSpec, control: UnitControl): Supe
       stopLooking();
     },
   };
+}
+
+/** One sentence with what to do. */
+function whyNotDone(verb: UnitVerb, { unit, name }: ProcessSpec, { code, stdout, stderr }: RunResult): string {
+  const said = stderr.trim() || stdout.trim();
+  if (/\bis masked\b/.test(said)) return `${unit} is masked: run systemctl unmask ${unit}`;
+  if (/\bnot found\b|\bnot loaded\b/.test(said)) return `there is no ${unit}: install the package ${name}`;
+  return `systemctl ${verb} ${unit} failed (code ${code}: ${said.replaceAll('\n', '; ')}): see journalctl --unit=${unit}`;
 }

@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { inNamespaces } from './processes/namespace.fixture.ts';
+
+/** What befalls a machine that serves: it tells what to do, goes on, and is well again by itself; see the fixture. */
+const FIXTURE = join(import.meta.dirname, 'test', 'bad-run.fixture.ts');
+
+it('a full disk keeps nothing from being served; what it is full of is told, and all is written once there is room', async () => {
+  const seen = await inNamespaces<{ during: { findings: readonly string[]; applied: number } }>(FIXTURE, 'diskFills');
+  expect(seen).toMatchObject({
+    during: { applied: 1 },
+    answersDuring: true,
+    written: { haproxy: true, state: true },
+    sameHaproxy: true,
+  });
+  for (const finding of seen.during.findings) expect(finding).toMatch(/there is no room left for \S+: make room/);
+});
+
+it('a state file that makes no sense is put aside and told of, and haproxy goes on with what it has', async () => {
+  expect(await inNamespaces(FIXTURE, 'stateIsGarbled')).toEqual({
+    told: [expect.stringMatching(/desired-state\.json cannot be used .*: the cloudagent sends the whole state anew/)],
+    answers: true,
+    sameHaproxy: true,
+    whole: true,
+  });
+});
+
+it("haproxy's port in other hands is told with the flag, and haproxy starts once it is free", async () => {
+  expect(await inNamespaces(FIXTURE, 'portIsTaken')).toEqual([
+    expect.stringMatching(/haproxy does not start: --catch-port: 127\.0\.0\.1:5000 is taken by another process/),
+  ]);
+});
+
+it('a hung haproxy makes the machine unfit although no byte more can be written there', async () => {
+  expect(await inNamespaces(FIXTURE, 'runDirectoryFills')).toBe('unfit and fit');
+});
+
+it('a bridge whose frames pass nftables is told of, with the setting that helps', async () => {
+  expect(await inNamespaces(FIXTURE, 'bridges')).toEqual({
+    called: [expect.stringMatching(/^br0 is a bridge and net\.bridge\.bridge-nf-call-iptables is 1, .*: set it to 0/)],
+    not: [],
+    without: [],
+  });
+});

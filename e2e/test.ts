@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { ensureKubernetes } from './lab/kubernetes/binaries.ts';
 import { ensureParts } from './lab/parts.ts';
 import { buildApps } from '../tools/build.ts';
@@ -43,7 +43,10 @@ function run(project: string): Report {
     const { status } = spawnSync('vitest', [...args, ...rest], {
       cwd: ROOT,
       stdio: 'inherit',
-      env: { ...process.env, PATH: `${parts.bin}:${kubernetes.bin}:${process.env['PATH']}` },
+      env: {
+        ...process.env,
+        PATH: [dirname(process.execPath), parts.bin, kubernetes.bin, process.env['PATH']].join(':'),
+      },
     });
     const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
     // A suite that could not even be collected has no failed test to count.

@@ -45,10 +45,19 @@ async function serve(): Promise<void> {
   await ip('addr', 'add', '10.0.0.50/32', 'dev', 'eth0');
   const config = {
     machine: 'lb-1',
+    members: [],
     networks: [{ network: 'net', device: 'eth0' }],
     vrrpInstances: [{ name: 'V1', network: 'net', anchorAddress: '10.0.0.50' }],
   };
-  const state = { schema: 1, version: {}, config, nodeSets: [], unreadable: {}, nodeChecks: {}, loadBalancers: [] };
+  const state = {
+    schema: 1,
+    version: { epoch: 1, generation: 1 },
+    config,
+    nodeSets: [],
+    unreadable: {},
+    nodeChecks: {},
+    loadBalancers: [],
+  };
   writeFileSync(stateFile, JSON.stringify(state));
 }
 

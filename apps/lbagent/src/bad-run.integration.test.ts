@@ -6,14 +6,14 @@ import { inNamespaces } from './processes/namespace.fixture.ts';
 const FIXTURE = join(import.meta.dirname, 'test', 'bad-run.fixture.ts');
 
 it('a full disk keeps nothing from being served; what it is full of is told, and all is written once there is room', async () => {
-  const seen = await inNamespaces<{ during: { findings: readonly string[]; applied: number } }>(FIXTURE, 'diskFills');
+  const seen = await inNamespaces<{ during: readonly string[] }>(FIXTURE, 'diskFills');
   expect(seen).toMatchObject({
-    during: { applied: 1 },
     answersDuring: true,
-    written: { haproxy: true, state: true },
+    written: true,
     sameHaproxy: true,
   });
-  for (const finding of seen.during.findings) expect(finding).toMatch(/there is no room left for \S+: make room/);
+  expect(seen.during.length).toBeGreaterThan(1);
+  for (const finding of seen.during) expect(finding).toMatch(/there is no room left for \S+: make room/);
 });
 
 it('a state file that makes no sense is put aside and told of, and haproxy goes on with what it has', async () => {

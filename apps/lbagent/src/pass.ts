@@ -71,7 +71,11 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   const applying = apply(planned.steps, parts.plane, view);
   // The files for whoever becomes owner are needed when the report says so, not before the change itself.
   const takeover = parts.ownership.prepareTakeover(held.state.config, wanted.vips, view.links);
-  const [applied] = await Promise.all([applying, takeover]);
+  const [applied] = await Promise.all([applying, takeover]).catch((error: unknown) => {
+    // What was done of it is to stand in haproxy.cfg, and the next pass may find nothing left to do.
+    if (planned.steps.length > 0) parts.haproxy.rewrite();
+    throw error;
+  });
   const seen = part ? new Set(part.observed.worker.backends.keys()) : 'all';
   const first = { view, plan: planned, planned: seen, applied, looked, reloaded: false, trouble: [] } as const;
   const low = [...view.freeSlots.values()].some((free) => free.size < options.lowSlots);

@@ -28,6 +28,8 @@ export function createTakeover(paths: KeepalivedPaths): Takeover {
       const change =
         prepared?.config === config && prepared.links === links ? changeOf(prepared.vips, vips) : undefined;
       if (change?.same === true) return;
+      // A disk that fills up may leave half a line: then all is written anew.
+      prepared = undefined;
       if (change?.added !== undefined) {
         whole = undefined;
         extendBatches(paths, instanceAddresses(config, change.added, links));

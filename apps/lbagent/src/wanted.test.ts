@@ -144,6 +144,20 @@ it('reading on from one state to the next gives what reading anew gives, and kee
   expect(backends(moved)).toEqual(['node-2', 'node-3']);
 });
 
+it('one load balancer that changed leaves what others want as it is, in the very same objects', () => {
+  const read = createWantedReader();
+  // As callers give them: made anew for each reading.
+  const options = () => ({ ...OPTIONS, nodeChecks: new Map(), heldClusters: new Set<string>() });
+  const state = stateOf([placed('a', VIP, [nodePort(80)]), placed('b', '10.9.0.151', [nodePort(80)])]);
+  const before = read(state, options());
+  const changed = placed('a', VIP, [nodePort(80, { target: { kind: 'node-port', nodePort: 30_081, nodes: 'all' } })]);
+  const loadBalancers = new Map(state.loadBalancers).set('a', changed);
+  const after = read({ ...state, nodeSets: new Map(state.nodeSets), loadBalancers }, options());
+  expect(after.vips).toBe(before.vips);
+  expect(after.nodeChecks).toBe(before.nodeChecks);
+  expect([...changesBetween(before, after).keys]).toEqual([`${VIP}|80`]);
+});
+
 describe('for any load balancers that come, go and change', () => {
   const endpoint = (where: string, port: number) => ({ name: 'x', address: address(where), port, draining: false });
   const vip = fc.constantFrom('10.9.0.150', '10.9.0.151', '10.9.0.152', '10.9.0.153');

@@ -92,7 +92,11 @@ function readOn(
 }
 
 function sameOptions(a: WantedOptions, b: WantedOptions): boolean {
-  return a.families === b.families && a.nodeChecks === b.nodeChecks && a.heldClusters === b.heldClusters;
+  return (
+    a.families === b.families &&
+    sameValues(a.nodeChecks, b.nodeChecks) &&
+    [...a.heldClusters].sort().join() === [...b.heldClusters].sort().join()
+  );
 }
 
 function sameValues<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean {

@@ -40,6 +40,6 @@ export const backendChange: Scenario = {
 
 const HOW =
   'On the rig of the scenario before: the only backend of one service is exchanged for another. Seen by traffic: a client connects to the ' +
-  'address again and again, the next time as soon as it has its answer; what counts is the time from sending the update ' +
+  'address again and again, a millisecond after each answer; what counts is the time from sending the update ' +
   'until the first answer of the new backend has arrived. Changes come 20 to 180 ms after each other, so that some meet lbagent writing ' +
   'its files or looking at what is there.';

@@ -29,10 +29,8 @@ export function knock({ address, port, name, everyMs }: KnockOrder): Promise<Kno
           const answeredNs = nowNs();
           end(() => resolve({ answeredNs, attempts, failed }));
         }
-        if (everyMs !== undefined) return;
-        // A refusal comes so quickly that asking again at once would leave no time for anything else.
-        if (greeting === undefined) setTimeout(next, 1);
-        else setImmediate(next);
+        // A pause, so that the client leaves a core for what it waits for.
+        if (everyMs === undefined) setTimeout(next, 1);
       });
     };
     next();

@@ -27,7 +27,7 @@ export interface KnockOrder {
   readonly address: string;
   readonly port: number;
   readonly name?: string;
-  /** A new attempt every so often, whatever became of those before; absent: the next when one is over. */
+  /** A new attempt every so often, whatever became of those before; absent: the next one millisecond after one is over. */
   readonly everyMs?: number;
 }
 

@@ -1,8 +1,20 @@
+import { atRest } from './at-rest.ts';
 import { backendChange } from './backend-change.ts';
+import { burst } from './burst.ts';
 import { machineShare } from './machine-share.ts';
+import { newService } from './new-service.ts';
 import { outage, outageOfMany } from './outage.ts';
 import type { Scenario } from './scenario.ts';
 import { throughput } from './throughput.ts';
 
 /** In the order of the report. */
-export const SCENARIOS: readonly Scenario[] = [machineShare, backendChange, outage, outageOfMany, throughput];
+export const SCENARIOS: readonly Scenario[] = [
+  newService,
+  machineShare,
+  burst,
+  backendChange,
+  outage,
+  outageOfMany,
+  throughput,
+  atRest,
+];

@@ -47,7 +47,7 @@ const PURE: readonly RegExp[] = [
   /^apps\/lbagent\/src\/(assign|unfinished|difference|next-look|plan-servers|step|wanted|commands|advance|narrow|drift|node-check-choice|wanted-[^/]*)\.ts$/,
   /^apps\/[^/]+\/src\/(.*\/)?render[^/]*\.ts$/,
   /^apps\/cli\/src\/print\//,
-  /^bench\/(statistics|judge|report\/[^/]+)\.ts$/,
+  /^bench\/(statistics|judge|report\/[^/]+|service\/(spans|proc-text|services))\.ts$/,
   /^e2e\/oracle\/(judge|read|endpoints|violation|observation)[^/]*\.ts$/,
   /^apps\/cloudagent\/src\/resources\/(?!parse)[^/]*\.ts$/,
 ];

@@ -72,6 +72,8 @@ export async function killed(): Promise<unknown> {
   const { event, ms } = await exited;
   await started;
   const after = pidOf(supervisor.status());
+  // The new program starts a child of its own in a moment.
+  await sleep(100);
   const left = await sleepers();
   await supervisor.reload();
   await sleep(100);

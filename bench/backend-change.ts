@@ -1,4 +1,4 @@
-import { fillBoth, RELOADING, retargetByReload, retargetService } from './machine/contenders.ts';
+import { beginWithOneBackend, fillBoth, RELOADING, retargetByReload, retargetService } from './machine/contenders.ts';
 import { startRig } from './machine/rig.ts';
 import { inTurns, type Scenario } from './scenario.ts';
 
@@ -12,9 +12,10 @@ export const backendChange: Scenario = {
     try {
       tell(`${size} services`);
       await fillBoth(rig, size);
-      await retargetService(rig, 3, quick ? 3 : 30);
+      await beginWithOneBackend(rig, 3);
+      await retargetService(rig, 3, quick ? 1 : 15);
       const { ours, theirs } = await inTurns(quick ? 1 : 6, {
-        ours: () => retargetService(rig, 3, quick ? 5 : 50),
+        ours: () => retargetService(rig, 3, quick ? 2 : 25),
         theirs: (turn) => retargetByReload(rig, 3, turn % 2 === 0 ? 'node-2' : 'node-1'),
       });
       return {

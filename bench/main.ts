@@ -51,9 +51,10 @@ async function measure(): Promise<number> {
   const [parts] = await Promise.all([ensureParts(), buildApps(), buildPrograms()]);
   let results = await before(parts);
   const done = new Set(values.resume ? results.scenarios.map(({ name }) => name) : []);
-  const asked = SCENARIOS.filter(
-    ({ name }) => !done.has(name) && (positionals.length === 0 || positionals.includes(name)),
-  );
+  const asked = SCENARIOS.filter(({ name, quick = true }) => {
+    const wanted = positionals.length === 0 ? quick || !values.quick : positionals.includes(name);
+    return wanted && !done.has(name);
+  });
   let failed = 0;
   for (const [index, scenario] of asked.entries()) {
     console.log(

@@ -18,6 +18,7 @@ export const outage: Scenario = {
 export const outageOfMany: Scenario = {
   name: 'outage-1000',
   title: 'Outage seen by a client, 1,000 addresses',
+  quick: false,
   run: (context) =>
     measure(context, context.quick ? 20 : 1000, { 'machine lost': 250, 'haproxy killed': 250, stopped: 250 }),
 };
@@ -62,6 +63,7 @@ const WATCH_MS: Readonly<Record<Fault, Readonly<Record<'quick' | 'usual' | 'plai
   'haproxy killed': { quick: 1500, usual: 1500, plain: 4000 },
   stopped: { quick: 1500, usual: 1500, plain: 3000 },
 };
+const MOST_ATTEMPTS = 3;
 /** A machine that comes back has to hear the other one first. */
 const REST_MS = 1500;
 
@@ -72,10 +74,14 @@ function measureFault(
 ) {
   const turnOf = (name: keyof typeof contenders) => async () => {
     const { pair, prober } = contenders[name];
-    const { outageMs, clientLateMs } = await measureOutage(pair, prober, fault, WATCH_MS[fault][name]);
-    late.push(clientLateMs);
-    await sleep(REST_MS);
-    return [outageMs];
+    for (let attempt = 1; ; attempt += 1) {
+      const { outageMs, clientLateMs } = await measureOutage(pair, prober, fault, WATCH_MS[fault][name]);
+      await sleep(REST_MS);
+      // Nobody missed the machine that was lost: the addresses had moved just before, so that this is no figure.
+      if (fault === 'machine lost' && outageMs === 0 && attempt < MOST_ATTEMPTS) continue;
+      late.push(clientLateMs);
+      return [outageMs];
+    }
   };
   return inTurns(turns, { quick: turnOf('quick'), usual: turnOf('usual'), plain: turnOf('plain') });
 }

@@ -6,6 +6,8 @@ export interface Scenario {
   /** A heading: what a user wants to know. */
   readonly title: string;
   readonly run: (context: Context) => Promise<Measured>;
+  /** False: left out of a quick run unless named, because another scenario goes the same way. */
+  readonly quick?: false;
 }
 
 /** What a scenario is given. */

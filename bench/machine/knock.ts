@@ -27,7 +27,7 @@ export function knock({ address, port, name, everyMs }: KnockOrder): Promise<Kno
         if (greeting === undefined) failed += 1;
         else if (!over && (name === undefined || greeting.startsWith(`${name} `))) {
           const answeredNs = nowNs();
-          end(() => resolve({ answeredNs, attempts, failed }));
+          end(() => resolve({ answeredNs, name: greeting.split(' ')[0]!, attempts, failed }));
         }
         // A pause, so that the client leaves a core for what it waits for.
         if (everyMs === undefined) setTimeout(next, 1);

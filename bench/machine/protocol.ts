@@ -34,6 +34,8 @@ export interface KnockOrder {
 export interface KnockAnswer {
   /** The first byte of the answer that counts was read. */
   readonly answeredNs: number;
+  /** Who answered. */
+  readonly name: string;
   readonly attempts: number;
   /** Refused, reset or closed without a word. */
   readonly failed: number;

@@ -26,7 +26,7 @@ export const atRest: Scenario = {
 };
 
 const HOW =
-  'The site of the new Service with 1,000 Services without pods, which all have their addresses for 20 s already; nobody connects to any. ' +
+  'The site of the new Service with 1,000 Services without pods, all of which have had their addresses for 20 s; nobody connects to any. ' +
   'Three times 30 s. Memory is what `/proc/PID/smaps_rollup` says at the end of each: *resident* with what it shares with others, *anonymous* ' +
   'what belongs to no file. A program with several processes is their sum. What runs on the LB machines is counted on both.';
 

@@ -15,9 +15,10 @@ export const newService: Scenario = {
       const rows: Row[] = [];
       let there = 0;
       for (const size of context.quick ? [3] : [10, 1000, 5000]) {
-        context.tell(`${size} services`);
+        context.tell(`until there are ${size} services`);
         await fill(site, numbered('other', size - there, there));
         there = size;
+        context.tell(`one more beside ${size}`);
         rows.push(await measureBeside(site, size, context));
       }
       return { how: HOW, figures: figuresOf(rows) };

@@ -76,7 +76,8 @@ function serviceOf(name: string): unknown {
   return loadBalancerService(name, APPS[number % APPS.length]!);
 }
 
-const PATIENCE_S = 120;
+/** A name is free again when what had it is gone, for which somebody must live long enough to let go of its address. */
+const PATIENCE_S = 600;
 
 function userOf(cluster: Cluster): Pick<CrashSite, 'take' | 'asked'> {
   const used = new Set<string>();
@@ -88,7 +89,10 @@ function userOf(cluster: Cluster): Pick<CrashSite, 'take' | 'asked'> {
   return {
     take: async ({ create, remove }) => {
       if (remove.length > 0) await cluster.kubectl(['delete', 'service', ...remove, '--wait=false']);
-      waiting.push(...create.filter((name) => used.has(name)).map((name) => makeAgain(name)));
+      const again = create.filter((name) => used.has(name)).map((name) => makeAgain(name));
+      // Told by `asked`, which is called when the deaths are over.
+      for (const each of again) each.catch(() => undefined);
+      waiting.push(...again);
       await make(create.filter((name) => !used.has(name)));
       for (const name of create) used.add(name);
     },

@@ -12,6 +12,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{libs,apps,e2e,bench,packaging,tools}/**/*.test.ts'],
           exclude: ['**/*.{integration,e2e,fault,machine}.test.ts', '**/node_modules/**', '**/dist/**'],
+          // Not what they take, but what they may take beside a build and a lab on two cores.
+          testTimeout: 20_000,
         },
       },
       {

@@ -24,9 +24,10 @@ export class ServiceWatch {
     const watch = new ServiceWatch();
     const { promise: listed, resolve } = Promise.withResolvers<void>();
     void api.follow<Service>(
-      SERVICES,
+      // A watch that ends during a measurement would tell late what happens meanwhile.
+      `${SERVICES}?timeoutSeconds=7200`,
       (all) => {
-        for (const service of all) watch.#see(service);
+        watch.#seeAll(all);
         resolve();
       },
       (type, service) => (type === 'DELETED' ? watch.#lose(service.metadata.name) : watch.#see(service)),
@@ -52,6 +53,12 @@ export class ServiceWatch {
   /** Since it was created, or this watch began. */
   changes(name: string): number {
     return this.#seen.get(name)?.changes ?? 0;
+  }
+
+  #seeAll(all: readonly Service[]): void {
+    const names = new Set(all.map(({ metadata }) => metadata.name));
+    for (const name of this.#seen.keys()) if (!names.has(name)) this.#lose(name);
+    for (const service of all) this.#see(service);
   }
 
   #see(service: Service): void {

@@ -67,7 +67,8 @@ export class ApiClient {
 
   /**
    * Lists and watches for ever. `onList` gets all there is, at first and after every gap; `onEvent` each change between.
-   * Trouble is logged and tried again after half a second.
+   * Trouble is logged and tried again after half a second, and so is the end of a watch, which comes after five minutes unless
+   * the path has another `timeoutSeconds`.
    */
   async follow<T extends KubeObject>(
     path: string,
@@ -94,7 +95,7 @@ export class ApiClient {
     const url = new URL(path, this.#server);
     url.searchParams.set('watch', 'true');
     url.searchParams.set('resourceVersion', from);
-    url.searchParams.set('timeoutSeconds', '300');
+    if (!url.searchParams.has('timeoutSeconds')) url.searchParams.set('timeoutSeconds', '300');
     return new Promise((resolve, reject) => {
       const asked = request(url, { agent: this.#agent, headers: this.#headers() }, (response) => {
         response.setEncoding('utf8').on(

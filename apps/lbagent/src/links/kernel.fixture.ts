@@ -123,6 +123,8 @@ export async function announcedOne(): Promise<unknown> {
   // So many that they are not all told of for one.
   await links.apply({ add: Array.from({ length: 200 }, (_, index) => on(`10.0.1.${index}`)), remove: [] });
   await links.observe();
+  // What is added at about the same time is told of together, by the way that needs settings of the link.
+  await sleep(50);
   const first = await learn('10.0.0.50');
   const { stdout } = await run(['pgrep', '-P', String(process.pid), '-x', 'sh']);
   const shells = stdout.split('\n').filter(Boolean).map(Number);

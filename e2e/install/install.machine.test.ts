@@ -9,7 +9,7 @@ import { unpackImages } from '../charts/unpack.ts';
 import { ensureImage } from '../lab/booted/image.ts';
 import { kubernetes } from '../lab/kubernetes/start.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { copyTo } from '../packages/machine.ts';
+import { copyTo, DOWNLOADS } from '../packages/machine.ts';
 import { Cluster } from '../tests/cluster.ts';
 import { eventually } from '../tests/eventually.ts';
 import { openDesk } from './desk.ts';
@@ -49,7 +49,7 @@ afterAll(async () => {
 
 /** As an administrator's shell on a machine would run it. Their shells are root's, without sudo. */
 function onMachine(machine: string, lines: string): Promise<string> {
-  const own = 'export DEBIAN_FRONTEND=noninteractive; cd /root\n';
+  const own = `export DEBIAN_FRONTEND=noninteractive; cd ${DOWNLOADS}\n`;
   return lab.must(machine, ['sh', '-euc', own + lines.replaceAll('sudo ', '')], { timeout: 180_000 });
 }
 

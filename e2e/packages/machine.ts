@@ -4,11 +4,14 @@ import { diskOf } from '../lab/protocol.ts';
 
 /** What an operator does on a machine, as root. */
 
+/** Where files are on a machine that somebody brought there. */
+export const DOWNLOADS = '/var/tmp';
+
 type Reached = Pick<Machines, 'must' | 'shutDown' | 'boot'>;
 
 /** Puts a file of this system on the machine; returns where it is there. */
 export async function copyTo(lab: Reached, machine: string, file: string): Promise<string> {
-  const there = `/root/${basename(file)}`;
+  const there = `${DOWNLOADS}/${basename(file)}`;
   await lab.must('wire', ['cp', file, `${diskOf(machine)}${there}`]);
   return there;
 }

@@ -6,7 +6,7 @@ import { buildPackages } from '../../packaging/build.ts';
 import { ensureImage } from '../lab/booted/image.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { eventually } from '../tests/eventually.ts';
-import { copyTo, inactive, reboot } from './machine.ts';
+import { copyTo, DOWNLOADS, inactive, reboot } from './machine.ts';
 import { difference, type Traces, traces } from './traces.ts';
 
 const MACHINE = 'lb-1';
@@ -40,8 +40,8 @@ function served(): Promise<string> {
 
 it('the archive installs, joins by the same command, serves, and serves after a reboot', async () => {
   const there = await copyTo(lab, MACHINE, tarball);
-  await lab.must(MACHINE, ['tar', '--extract', `--file=${there}`, '--directory=/root']);
-  await lab.must(MACHINE, [`/root/${basename(tarball, '.tar.gz')}/install.sh`]);
+  await lab.must(MACHINE, ['tar', '--extract', `--file=${there}`, `--directory=${DOWNLOADS}`]);
+  await lab.must(MACHINE, [`${DOWNLOADS}/${basename(tarball, '.tar.gz')}/install.sh`]);
   const command = await lab.fairlead(['machines', 'add', MACHINE, '--set', 'default']);
   await lab.must(MACHINE, ['sh'], { stdin: command });
   await served();

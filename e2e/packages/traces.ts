@@ -2,7 +2,6 @@ import type { Machines } from '../lab/machines.ts';
 
 /** What a system keeps by itself: its own notes of what was done, and what it makes anew. */
 const NOT_OURS = [
-  '/root',
   '/var/log',
   '/var/cache',
   '/var/lib/apt',

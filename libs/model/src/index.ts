@@ -2,3 +2,4 @@ export * from './address.ts';
 export * from './load-balancer.ts';
 export * from './machine.ts';
 export * from './pool.ts';
+export * from './source-ranges.ts';

@@ -19,6 +19,13 @@ export interface LoadBalancer {
   readonly namespaceLabels: Labels;
   /** Some backend is known to be ready, so the address is published only once one of them has answered. */
   readonly expectsAnswer?: true;
+  /**
+   * Who may connect: canonical CIDRs of both families, none twice, in order; at least one. Absent: everyone. An address
+   * of a family that is not named is open to nobody.
+   */
+  readonly sourceRanges?: readonly string[];
+  /** Those with the same key may share an address. Absent: the address is its own. */
+  readonly sharingKey?: string;
 }
 
 export type Labels = Readonly<Record<string, string>>;

@@ -21,6 +21,8 @@ export function loadBalancerToProto(lb: LoadBalancer): pb.LoadBalancer.$Properti
     labels: inKeyOrder(labels),
     namespaceLabels: inKeyOrder(namespaceLabels),
     expectsAnswer: lb.expectsAnswer ?? false,
+    sourceRanges: lb.sourceRanges ?? [],
+    sharingKey: lb.sharingKey,
   };
 }
 
@@ -49,7 +51,17 @@ export function loadBalancerFromProto(proto: pb.LoadBalancer, path = 'load_balan
     labels: read.readLabels(proto.labels, `${path}.labels`),
     namespaceLabels: read.readLabels(proto.namespaceLabels, `${path}.namespace_labels`),
     ...(proto.expectsAnswer ? { expectsAnswer: true } : {}),
+    ...readSourceRanges(proto.sourceRanges, `${path}.source_ranges`),
+    ...(proto.sharingKey === '' ? {} : { sharingKey: read.readName(proto.sharingKey, `${path}.sharing_key`) }),
   };
+}
+
+/** One bad range refuses them all: fewer would close what should be open, none would open it to everyone. */
+function readSourceRanges(texts: readonly string[], path: string): Pick<LoadBalancer, 'sourceRanges'> {
+  if (texts.length === 0) return {};
+  const sourceRanges = texts.map((text, index) => read.readCidr(text, `${path}[${index}]`));
+  read.distinct(sourceRanges, path);
+  return { sourceRanges };
 }
 
 export function placedLoadBalancerToProto(placed: PlacedLoadBalancer): pb.PlacedLoadBalancer.$Properties {

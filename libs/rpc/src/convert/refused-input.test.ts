@@ -25,6 +25,10 @@ function readPort(change: pb.Port.$Properties): () => unknown {
   return readLoadBalancer({ ports: [{ ...port, ...change }] });
 }
 
+function readRanges(...sourceRanges: string[]): () => unknown {
+  return readLoadBalancer({ sourceRanges });
+}
+
 function readNode(change: pb.Node.$Properties): () => unknown {
   return () => nodeFromProto(received(pb.Node, { name: 'node-1', ...change }));
 }
@@ -68,6 +72,13 @@ it.each<[what: string, field: string, read: () => unknown]>([
   ['a label key that is none', 'load_balancer.labels', readLoadBalancer({ labels: { 'a b': 'c' } })],
   ['a label value with a line break', 'load_balancer.labels[a]', readLoadBalancer({ labels: { a: 'b\nc' } })],
   ['more than fits into a message', 'load_balancer', readLoadBalancer({ labels: tooLong })],
+  ['a source range with host bits', 'load_balancer.source_ranges[1]', readRanges('10.0.0.0/8', '10.0.0.1/24')],
+  ['a source range without a length', 'load_balancer.source_ranges[0]', readRanges('10.0.0.1')],
+  ['a source range with leading zeros', 'load_balancer.source_ranges[0]', readRanges('010.0.0.0/8')],
+  ['a source range with a line break', 'load_balancer.source_ranges[0]', readRanges('10.0.0.0/8\n')],
+  ['a source range twice', 'load_balancer.source_ranges', readRanges('fd00::/8', 'FD00:0::/8')],
+  ['an empty source range', 'load_balancer.source_ranges[0]', readRanges('')],
+  ['a sharing key with a quote', 'load_balancer.sharing_key', readLoadBalancer({ sharingKey: 'a"b' })],
   ['a port twice', 'load_balancer.ports', readLoadBalancer({ ports: [port, port] })],
   ['port 0', 'load_balancer.ports[0].port', readPort({ port: 0 })],
   ['port 65536', 'load_balancer.ports[0].port', readPort({ port: 65_536 })],

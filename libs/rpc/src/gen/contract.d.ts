@@ -973,6 +973,18 @@ export namespace fairlead {
             expectsAnswer: boolean;
 
             /**
+             * Clients that may connect, as CIDRs in their canonical form, of both families. Empty: everyone. When only ranges of one
+             * family are named, nobody may connect to an address of the other.
+             */
+            sourceRanges: string[];
+
+            /**
+             * Load balancers of one cluster with the same key may share an address while (protocol, port) do not collide: those of
+             * one namespace, or of any when the pool allows. Empty: the address is its own.
+             */
+            sharingKey: string;
+
+            /**
              * Encodes the specified LoadBalancer message. Does not implicitly {@link fairlead.v1.LoadBalancer.verify|verify} messages.
              * @param message LoadBalancer message or plain object to encode
              * @param [writer] Writer to encode to
@@ -1028,6 +1040,18 @@ export namespace fairlead {
 
                 /** True: some backend is known to be ready, so the address is published only once one of them has answered. */
                 expectsAnswer?: (boolean|null|undefined);
+
+                /**
+                 * Clients that may connect, as CIDRs in their canonical form, of both families. Empty: everyone. When only ranges of one
+                 * family are named, nobody may connect to an address of the other.
+                 */
+                sourceRanges?: (readonly string[]|null|undefined);
+
+                /**
+                 * Load balancers of one cluster with the same key may share an address while (protocol, port) do not collide: those of
+                 * one namespace, or of any when the pool allows. Empty: the address is its own.
+                 */
+                sharingKey?: (string|null|undefined);
             }
         }
 

@@ -1712,6 +1712,7 @@ export const fairlead = $root.fairlead = (() => {
                 this.ports = [];
                 this.labels = {};
                 this.namespaceLabels = {};
+                this.sourceRanges = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -1729,6 +1730,8 @@ export const fairlead = $root.fairlead = (() => {
             LoadBalancer.prototype.labels = $util.emptyObject;
             LoadBalancer.prototype.namespaceLabels = $util.emptyObject;
             LoadBalancer.prototype.expectsAnswer = false;
+            LoadBalancer.prototype.sourceRanges = $util.emptyArray;
+            LoadBalancer.prototype.sharingKey = "";
 
             LoadBalancer.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1763,6 +1766,11 @@ export const fairlead = $root.fairlead = (() => {
                         writer.uint32(82).fork().uint32(10).string(keys[i]).uint32(18).string(message.namespaceLabels[keys[i]]).ldelim();
                 if (message.expectsAnswer != null && $Object.hasOwnProperty.call(message, "expectsAnswer") && message.expectsAnswer !== false)
                     writer.uint32(88).bool(message.expectsAnswer);
+                if (message.sourceRanges != null && message.sourceRanges.length)
+                    for (let i = 0; i < message.sourceRanges.length; ++i)
+                        writer.uint32(98).string(message.sourceRanges[i]);
+                if (message.sharingKey != null && $Object.hasOwnProperty.call(message, "sharingKey") && message.sharingKey !== "")
+                    writer.uint32(122).string(message.sharingKey);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1950,6 +1958,23 @@ export const fairlead = $root.fairlead = (() => {
                                 message.expectsAnswer = value;
                             else
                                 delete message.expectsAnswer;
+                            continue;
+                        }
+                    case 12: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.sourceRanges && message.sourceRanges.length))
+                                message.sourceRanges = [];
+                            message.sourceRanges.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 15: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.sharingKey = value;
+                            else
+                                delete message.sharingKey;
                             continue;
                         }
                     }

@@ -1,5 +1,6 @@
 import {
   addressFromBigInt,
+  addressToBigInt,
   type Address,
   type LoadBalancer,
   type MachineConfig,
@@ -30,6 +31,12 @@ const cidr = fc.tuple(ipv4, fc.integer({ min: 0, max: 32 })).map(([base, length]
   const number = base.split('.').reduce((sum, octet) => sum * 256n + BigInt(octet), 0n);
   const size = 2n ** BigInt(32 - length);
   return `${addressFromBigInt(number - (number % size), 'ipv4')}/${length}`;
+});
+
+const cidr6 = fc.tuple(ipv6, fc.integer({ min: 1, max: 64 })).map(([base, length]) => {
+  const size = 2n ** BigInt(128 - length);
+  const value = addressToBigInt(base);
+  return `${addressFromBigInt(value - (value % size), 'ipv6')}/${length}`;
 });
 
 const name = fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?$/);
@@ -91,6 +98,8 @@ export const loadBalancer: fc.Arbitrary<LoadBalancer> = fc.record(
     labels,
     namespaceLabels: labels,
     expectsAnswer: fc.constant(true as const),
+    sourceRanges: fc.uniqueArray(fc.oneof(cidr, cidr6), { minLength: 1, maxLength: 4 }),
+    sharingKey: name,
   },
   {
     requiredKeys: [

@@ -89,7 +89,9 @@ export function machineState(count: number): MachineState {
       ],
       networks: [{ network: 'lan', device: 'eth0', subnets: ['10.9.0.0/16'], gateways: [], announce: true }],
     },
-    nodeSets: new Map([[CLUSTER, { cluster: CLUSTER, nodes: NODES.map(node), maxBackends: 16, check: 'node-port' }]]),
+    nodeSets: new Map([
+      [CLUSTER, { cluster: CLUSTER, nodes: NODES.map(node), maxBackends: 16, check: 'node-port', podRoutes: false }],
+    ]),
     loadBalancers: new Map(services.map((each) => [each.loadBalancer.id, each])),
   };
 }

@@ -28,13 +28,13 @@ function diffNodeSets(previous: MachineState, next: MachineState): readonly Node
 function diffNodeSet(before: NodeSet | undefined, after: NodeSet): NodeSetDelta {
   const known = new Map(before?.nodes.map((node) => [node.name, node]));
   const names = new Set(after.nodes.map(({ name }) => name));
-  const { cluster, maxBackends, check } = after;
+  const { cluster, maxBackends, check, podRoutes } = after;
+  const settings = { maxBackends, check, podRoutes };
   const delta = {
     cluster,
     removed: false,
     upsert: after.nodes.filter((node) => !isEqual(known.get(node.name), node)),
     remove: [...known.keys()].filter((name) => !names.has(name)),
   };
-  const isSame = before !== undefined && before.maxBackends === maxBackends && before.check === check;
-  return isSame ? delta : { ...delta, settings: { maxBackends, check } };
+  return before !== undefined && isEqual({ ...before, ...settings }, before) ? delta : { ...delta, settings };
 }

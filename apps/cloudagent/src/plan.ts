@@ -1,5 +1,13 @@
 import { poolContaining } from '@fairlead/ipam';
-import type { MachineConfig, MachineState, Member, NodeSet, PlacedLoadBalancer, VrrpInstance } from '@fairlead/model';
+import type {
+  LoadBalancer,
+  MachineConfig,
+  MachineState,
+  Member,
+  NodeSet,
+  PlacedLoadBalancer,
+  VrrpInstance,
+} from '@fairlead/model';
 import { compareAddresses } from '@fairlead/model';
 import { admitNode, admitPorts } from './backends.ts';
 import { setOf } from './declared.ts';
@@ -90,7 +98,8 @@ function nodeSetsOf(truth: Truth, set: string): ReadonlyMap<string, NodeSet> {
         .map((node) => admitNode(node, name, truth).node)
         .filter(({ addresses }) => addresses.length > 0)
         .sort((a, b) => compareText(a.name, b.name));
-      return [name, { cluster: name, nodes, maxBackends: spec.maxBackends, check: spec.nodeCheck }];
+      const { maxBackends, nodeCheck, podRoutes } = spec;
+      return [name, { cluster: name, nodes, maxBackends, check: nodeCheck, podRoutes: podRoutes === 'static' }];
     }),
   );
 }
@@ -118,6 +127,13 @@ function place({ served }: HeldLoadBalancer, truth: Truth, set: string): PlacedL
   });
   if (addresses.length === 0) return undefined;
   // Labels choose pools; a change of them is nothing to a machine.
-  const loadBalancer = { ...served, ports: admitPorts(served, truth).ports, labels: {}, namespaceLabels: {} };
+  const drainTimeoutMs = truth.site.clusters.get(served.cluster)?.spec.drainTimeoutMs;
+  const loadBalancer: LoadBalancer = {
+    ...served,
+    ports: admitPorts(served, truth).ports,
+    labels: {},
+    namespaceLabels: {},
+    ...(drainTimeoutMs === undefined ? {} : { drainTimeoutMs }),
+  };
   return { loadBalancer, addresses };
 }

@@ -16,6 +16,7 @@ function report(applied: Version, rejected?: MachineReport['rejected']): Machine
     ownedInstances: [],
     down: [],
     unanswered: [],
+    draining: [],
     findings: [],
     driftRepaired: 0,
     haproxyReloads: 0,

@@ -23,6 +23,7 @@ const report = (generation: number): MachineReport => ({
   capabilities: { agentVersion: '', haproxyVersion: '', keepalivedVersion: '', kernelVersion: '' },
   down: [],
   unanswered: [],
+  draining: [],
   findings: [],
   clock: '',
   applyMicros: 0,

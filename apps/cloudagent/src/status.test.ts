@@ -25,6 +25,7 @@ const report = (more: Partial<MachineReport> = {}): MachineReport => ({
   capabilities: { agentVersion: '', haproxyVersion: '', keepalivedVersion: '', kernelVersion: '' },
   down: [],
   unanswered: [],
+  draining: [],
   findings: [],
   clock: '',
   applyMicros: 0,

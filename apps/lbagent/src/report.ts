@@ -1,5 +1,5 @@
 import type { WorkerState } from '@fairlead/haproxy';
-import type { Capabilities, DownBackend, MachineReport, Refusal, Version } from '@fairlead/model';
+import type { Capabilities, DownBackend, DrainingBackend, MachineReport, Refusal, Version } from '@fairlead/model';
 import type { Assignment } from './assign.ts';
 
 /** What the machine knows of itself, from which a report is made. */
@@ -13,6 +13,7 @@ export interface Status {
   readonly down: readonly DownBackend[];
   /** Load balancers whose backends have not answered yet, by id. */
   readonly unanswered: readonly string[];
+  readonly draining: readonly DrainingBackend[];
   readonly findings: readonly string[];
   readonly applyMicros: number;
   readonly traceparent: string;

@@ -58,7 +58,7 @@ it('a change touches what it names and nothing else', () => {
         removed: false,
         upsert: [node('x-1')],
         remove: [],
-        settings: { maxBackends: 3, check: 'healthz' },
+        settings: { maxBackends: 3, check: 'healthz', podRoutes: true },
       },
     ],
     upsert: [B],
@@ -67,7 +67,7 @@ it('a change touches what it names and nothing else', () => {
   const after = held(acceptDelta(before, { from: version(1, 1), to: version(1, 2), delta, refused: [] }));
   expect([...after.state.loadBalancers.keys()]).toEqual(['b']);
   expect(after.state.nodeSets.get(CLUSTER)).toEqual(nodeSet([...THREE_NODES.slice(1), node('node-9')]));
-  expect(after.state.nodeSets.get('other')).toMatchObject({ maxBackends: 3, check: 'healthz' });
+  expect(after.state.nodeSets.get('other')).toMatchObject({ maxBackends: 3, check: 'healthz', podRoutes: true });
   expect(after.state.config).toBe(before.state.config);
   expect([...before.state.loadBalancers.keys()]).toEqual(['a']);
   const gone: MachineStateDelta = {

@@ -81,7 +81,7 @@ function applyDelta(state: MachineState, delta: MachineStateDelta, refused: read
 }
 
 /** Of a contract that grows: a cluster's first delta carries its settings, and these stand in for one that does not. */
-const DEFAULT_SETTINGS = { maxBackends: 16, check: 'auto' } as const;
+const DEFAULT_SETTINGS = { maxBackends: 16, check: 'auto', podRoutes: false } as const;
 
 function changeNodeSet(before: NodeSet | undefined, delta: NodeSetDelta): NodeSet {
   const nodes = new Map((before?.nodes ?? []).map((node) => [node.name, node]));

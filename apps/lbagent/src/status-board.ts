@@ -22,6 +22,7 @@ export function createStatusBoard(capabilities: Capabilities): StatusBoard {
     capabilities,
     down: [],
     unanswered: [],
+    draining: [],
     findings: [],
     applyMicros: 0,
     traceparent: '',

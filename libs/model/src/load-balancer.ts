@@ -26,6 +26,10 @@ export interface LoadBalancer {
   readonly sourceRanges?: readonly string[];
   /** Those with the same key may share an address. Absent: the address is its own. */
   readonly sharingKey?: string;
+  /** Its backends are pods, by address. Absent: node ports, or what is not in Kubernetes. */
+  readonly backendMode?: 'pod';
+  /** How long a backend that leaves keeps its connections; absent: as the machine thinks fit. */
+  readonly drainTimeoutMs?: number;
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -46,6 +50,10 @@ export type Target =
       readonly nodePort: number;
       /** `all` eligible nodes of the cluster, or exactly these, even when there are none. */
       readonly nodes: 'all' | readonly string[];
+      /** With named nodes: others that keep the connections they have for as long as they are named, and get no new ones. */
+      readonly drainingNodes?: readonly string[];
+      /** The named nodes still answer though their check says no: only pods that end are left. */
+      readonly lastResort?: true;
     }
   | { readonly kind: 'endpoints'; readonly endpoints: readonly Endpoint[] };
 
@@ -55,6 +63,8 @@ export interface Endpoint {
   readonly port: number;
   /** Keeps the connections it has, gets no new ones. */
   readonly draining: boolean;
+  /** Kubernetes node it is on, with which it leaves; absent: none. */
+  readonly node?: string;
 }
 
 /** `node`: the one check per node. `http`: GET, 200 is alive; port 0 is the backend's own. */

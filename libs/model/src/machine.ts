@@ -68,6 +68,8 @@ export interface NodeSet {
   /** A port whose target is all nodes uses at most this many of them. */
   readonly maxBackends: number;
   readonly check: NodeCheckKind;
+  /** The machine routes each node's podCidrs through the node. */
+  readonly podRoutes: boolean;
 }
 
 export interface PlacedLoadBalancer {
@@ -95,7 +97,7 @@ export interface NodeSetDelta {
   readonly removed: boolean;
   readonly upsert: readonly Node[];
   readonly remove: readonly string[];
-  readonly settings?: { readonly maxBackends: number; readonly check: NodeCheckKind };
+  readonly settings?: Pick<NodeSet, 'maxBackends' | 'check' | 'podRoutes'>;
 }
 
 /** What a machine says of itself. */
@@ -116,6 +118,7 @@ export interface MachineReport {
   readonly down: readonly DownBackend[];
   /** Ids of load balancers none of whose backends has answered this machine since they came. */
   readonly unanswered: readonly string[];
+  readonly draining: readonly DrainingBackend[];
   readonly findings: readonly string[];
   /** RFC 3339. */
   readonly clock: string;
@@ -134,4 +137,11 @@ export interface DownBackend {
   readonly loadBalancerId: string;
   readonly port: number;
   readonly backend: string;
+}
+
+/** A backend that gets no new connections and still has some. */
+export interface DrainingBackend extends DownBackend {
+  readonly connections: number;
+  /** Since it began to. */
+  readonly seconds: number;
 }

@@ -110,7 +110,10 @@ export type ClusterResource = Declared<
     readonly nodeCidrs: readonly AddressRange[];
     readonly podCidrs: readonly AddressRange[];
     readonly nodeCheck: NodeCheckKind;
-    readonly podRoutes: 'none';
+    /** `static`: machines route each node's pod ranges through the node. `none`: the network does. */
+    readonly podRoutes: 'none' | 'static';
+    /** How long a backend that leaves keeps its connections. */
+    readonly drainTimeoutMs: number;
     readonly maxBackends: number;
     readonly quota?: { readonly addresses: number };
   }

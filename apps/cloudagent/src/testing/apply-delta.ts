@@ -12,7 +12,7 @@ export function applyDelta(state: MachineState, delta: MachineStateDelta): Machi
     for (const name of remove) nodes.delete(name);
     for (const changed of upsert) nodes.set(changed.name, changed);
     const sorted = [...nodes.values()].sort((a, b) => compareText(a.name, b.name));
-    const kept = settings ?? { maxBackends: before!.maxBackends, check: before!.check };
+    const kept = settings ?? { maxBackends: before!.maxBackends, check: before!.check, podRoutes: before!.podRoutes };
     nodeSets.set(cluster, { cluster, nodes: sorted, ...kept });
   }
   const loadBalancers = new Map(state.loadBalancers);

@@ -97,6 +97,7 @@ export class FakeMachine {
       capabilities: { agentVersion: '1', haproxyVersion: '2.6', keepalivedVersion: '2.2', kernelVersion: '6' },
       down: [],
       unanswered: [],
+      draining: [],
       findings: [],
       clock: new Date().toISOString(),
       applyMicros: 1,

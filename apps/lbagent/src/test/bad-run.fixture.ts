@@ -29,7 +29,7 @@ function offer(machine: Machine, loadBalancers: readonly PlacedLoadBalancer[]): 
   const nodes = [1, 2, 3].map((index) => node(index));
   const state: MachineState = {
     config: machineConfig(),
-    nodeSets: new Map([[CLUSTER, { cluster: CLUSTER, nodes, maxBackends: 16, check: 'auto' }]]),
+    nodeSets: new Map([[CLUSTER, { cluster: CLUSTER, nodes, maxBackends: 16, check: 'auto', podRoutes: false }]]),
     loadBalancers: new Map(loadBalancers.map((each) => [each.loadBalancer.id, each])),
   };
   const cause = { arrivedAt: performance.now(), traceparent: '' };

@@ -60,7 +60,7 @@ export function placed(
 }
 
 export function nodeSet(nodes: readonly Node[], change: Partial<NodeSet> = {}): NodeSet {
-  return { cluster: CLUSTER, nodes, maxBackends: 16, check: 'auto', ...change };
+  return { cluster: CLUSTER, nodes, maxBackends: 16, check: 'auto', podRoutes: false, ...change };
 }
 
 export const THREE_NODES = ['node-1', 'node-2', 'node-3'].map((name) => node(name));

@@ -29,7 +29,7 @@ const NODES = [1, 2, 3].map((index) => node(index));
 let generation = 0;
 
 function stateOf(loadBalancers: readonly PlacedLoadBalancer[], nodes: readonly Node[] = NODES): MachineState {
-  const nodeSet = { cluster: CLUSTER, nodes, maxBackends: 16, check: 'auto' as const };
+  const nodeSet = { cluster: CLUSTER, nodes, maxBackends: 16, check: 'auto' as const, podRoutes: false };
   return {
     config: machineConfig(),
     nodeSets: new Map([[CLUSTER, nodeSet]]),

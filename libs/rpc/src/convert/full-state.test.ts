@@ -30,7 +30,13 @@ function node(index: number): Node {
 function state(loadBalancers: number, nodes: number): MachineState {
   const vip = { address: address('192.0.2.10'), network: 'lan', vrrpInstance: 'vi-1' };
   const count = (length: number): number[] => Array.from({ length }, (_, index) => index);
-  const set = { cluster: 'prod', nodes: count(nodes).map(node), maxBackends: 16, check: 'auto' } as const;
+  const set = {
+    cluster: 'prod',
+    nodes: count(nodes).map(node),
+    maxBackends: 16,
+    check: 'auto',
+    podRoutes: false,
+  } as const;
   const placed = count(loadBalancers).map((index) => ({ loadBalancer: loadBalancer(index), addresses: [vip] }));
   return {
     config: { machine: 'lb-1', loadBalancerSet: 'main', members: [], vrrpInstances: [], networks: [] },

@@ -23,6 +23,8 @@ export function loadBalancerToProto(lb: LoadBalancer): pb.LoadBalancer.$Properti
     expectsAnswer: lb.expectsAnswer ?? false,
     sourceRanges: lb.sourceRanges ?? [],
     sharingKey: lb.sharingKey,
+    backendMode: lb.backendMode === 'pod' ? pb.BackendMode.BACKEND_MODE_POD : pb.BackendMode.BACKEND_MODE_UNSPECIFIED,
+    drainTimeoutMs: lb.drainTimeoutMs ?? 0,
   };
 }
 
@@ -53,6 +55,8 @@ export function loadBalancerFromProto(proto: pb.LoadBalancer, path = 'load_balan
     ...(proto.expectsAnswer ? { expectsAnswer: true } : {}),
     ...readSourceRanges(proto.sourceRanges, `${path}.source_ranges`),
     ...(proto.sharingKey === '' ? {} : { sharingKey: read.readName(proto.sharingKey, `${path}.sharing_key`) }),
+    ...(proto.backendMode === pb.BackendMode.BACKEND_MODE_POD ? { backendMode: 'pod' } : {}),
+    ...(proto.drainTimeoutMs === 0 ? {} : { drainTimeoutMs: proto.drainTimeoutMs }),
   };
 }
 

@@ -3,8 +3,8 @@ import type { NodeCheckKind, NodeSet, NodeSetDelta } from '@fairlead/model';
 import * as read from './check.ts';
 import { nodeFromProto, nodeToProto } from './node.ts';
 
-export function nodeSetToProto({ cluster, nodes, maxBackends, check }: NodeSet): pb.NodeSet.$Properties {
-  return { cluster, nodes: nodes.map(nodeToProto), maxBackends, check: CHECK_TO_PROTO[check] };
+export function nodeSetToProto({ cluster, nodes, ...settings }: NodeSet): pb.NodeSet.$Properties {
+  return { cluster, nodes: nodes.map(nodeToProto), ...settingsToProto(settings) };
 }
 
 /** Throws INVALID_ARGUMENT with the field at fault. */
@@ -24,7 +24,7 @@ export function nodeSetDeltaToProto(delta: NodeSetDelta): pb.NodeSetDelta.$Prope
     removed,
     upsert: upsert.map(nodeToProto),
     remove,
-    settings: settings && { maxBackends: settings.maxBackends, check: CHECK_TO_PROTO[settings.check] },
+    settings: settings && settingsToProto(settings),
   };
 }
 
@@ -38,13 +38,20 @@ export function nodeSetDeltaFromProto(proto: pb.NodeSetDelta, path = 'node_set')
   return { cluster, removed: proto.removed, upsert, remove, ...settings };
 }
 
+type Settings = NonNullable<NodeSetDelta['settings']>;
+
+function settingsToProto({ maxBackends, check, podRoutes }: Settings): pb.NodeSetSettings.$Properties {
+  return { maxBackends, check: CHECK_TO_PROTO[check], podRoutes };
+}
+
 function settingsFromProto(
-  proto: Pick<pb.NodeSetSettings, 'maxBackends' | 'check'>,
+  proto: Pick<pb.NodeSetSettings, 'maxBackends' | 'check' | 'podRoutes'>,
   path: string,
-): { maxBackends: number; check: NodeCheckKind } {
+): Settings {
   const check = CHECK_FROM_PROTO.get(proto.check);
   if (check === undefined) throw read.invalid(`${path}.check`, 'must be AUTO, HEALTHZ or NODE_PORT');
-  return { maxBackends: read.readInteger(proto.maxBackends, `${path}.max_backends`, [1, 10_000]), check };
+  const maxBackends = read.readInteger(proto.maxBackends, `${path}.max_backends`, [1, 10_000]);
+  return { maxBackends, check, podRoutes: proto.podRoutes };
 }
 
 const CHECK_TO_PROTO: Readonly<Record<NodeCheckKind, pb.NodeCheckKind>> = {

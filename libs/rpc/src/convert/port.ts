@@ -5,9 +5,9 @@ import * as read from './check.ts';
 /** The part of a Port message that says where connections go. */
 export function targetToProto(target: Target): Pick<pb.Port.$Properties, 'nodePort' | 'endpoints'> {
   if (target.kind === 'endpoints') return { endpoints: { endpoints: target.endpoints } };
-  const { nodePort, nodes } = target;
+  const { nodePort, nodes, drainingNodes = [], lastResort = false } = target;
   const named = nodes === 'all' ? { onlyNamedNodes: false } : { onlyNamedNodes: true, nodeNames: nodes };
-  return { nodePort: { nodePort, ...named } };
+  return { nodePort: { nodePort, ...named, drainingNodeNames: drainingNodes, lastResort } };
 }
 
 /** Throws INVALID_ARGUMENT with the field at fault. */
@@ -25,13 +25,22 @@ export function targetFromProto(proto: pb.Port, path: string): Target {
 function nodePortFromProto(proto: pb.NodePortTarget, path: string): Target {
   const nodePort = read.readPort(proto.nodePort, `${path}.node_port`);
   if (!proto.onlyNamedNodes) {
-    if (proto.nodeNames.length > 0)
+    if (proto.nodeNames.length + proto.drainingNodeNames.length > 0)
       throw read.invalid(`${path}.node_names`, 'must be empty unless only_named_nodes is set');
     return { kind: 'node-port', nodePort, nodes: 'all' };
   }
   const nodes = proto.nodeNames.map((name, index) => read.readName(name, `${path}.node_names[${index}]`));
-  read.distinct(nodes, `${path}.node_names`);
-  return { kind: 'node-port', nodePort, nodes };
+  const drainingNodes = proto.drainingNodeNames.map((name, index) =>
+    read.readName(name, `${path}.draining_node_names[${index}]`),
+  );
+  read.distinct([...nodes, ...drainingNodes], `${path}.node_names`);
+  return {
+    kind: 'node-port',
+    nodePort,
+    nodes,
+    ...(drainingNodes.length === 0 ? {} : { drainingNodes }),
+    ...(proto.lastResort ? { lastResort: true } : {}),
+  };
 }
 
 function endpointFromProto(proto: pb.Endpoint, path: string): Endpoint {
@@ -40,6 +49,7 @@ function endpointFromProto(proto: pb.Endpoint, path: string): Endpoint {
     address: read.readAddress(proto.address, `${path}.address`),
     port: read.readPort(proto.port, `${path}.port`),
     draining: proto.draining,
+    ...(proto.node === '' ? {} : { node: read.readName(proto.node, `${path}.node`) }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type * as pb from '#gen';
-import type { Capabilities, DownBackend, MachineReport } from '@fairlead/model';
+import type { Capabilities, DownBackend, DrainingBackend, MachineReport } from '@fairlead/model';
 import * as read from './check.ts';
 import { refusalFromProto } from './refusal.ts';
 import { versionFromProto, versionToProto } from './version.ts';
@@ -27,6 +27,7 @@ export function reportFromProto(proto: pb.SyncResponse): MachineReport {
     capabilities: capabilitiesFromProto(proto.capabilities),
     down: proto.down.map((down, index) => downFromProto(down, `down[${index}]`)),
     unanswered: proto.unanswered.map((id, index) => read.readId(id, `unanswered[${index}]`)),
+    draining: proto.draining.map((draining, index) => drainingFromProto(draining, `draining[${index}]`)),
     findings: proto.findings.map(read.readProse),
     clock: readClock(proto.clock),
     applyMicros: read.readCount(proto.applyMicros, 'apply_micros'),
@@ -59,6 +60,16 @@ function downFromProto(proto: pb.DownBackend, path: string): DownBackend {
     loadBalancerId: read.readId(proto.loadBalancerId, `${path}.load_balancer_id`),
     port: read.readPort(proto.port, `${path}.port`),
     backend: read.readName(proto.backend, `${path}.backend`),
+  };
+}
+
+function drainingFromProto(proto: pb.DrainingBackend, path: string): DrainingBackend {
+  return {
+    loadBalancerId: read.readId(proto.loadBalancerId, `${path}.load_balancer_id`),
+    port: read.readPort(proto.port, `${path}.port`),
+    backend: read.readProse(proto.backend),
+    connections: proto.connections,
+    seconds: proto.seconds,
   };
 }
 

@@ -984,6 +984,12 @@ export namespace fairlead {
              */
             sharingKey: string;
 
+            /** Where its connections go. A load balancer of mode POD has endpoints only, which are pods of the cluster. */
+            backendMode: fairlead.v1.BackendMode;
+
+            /** How long a backend that leaves keeps the connections it has, in milliseconds. 0: as the machine thinks fit. */
+            drainTimeoutMs: number;
+
             /**
              * Encodes the specified LoadBalancer message. Does not implicitly {@link fairlead.v1.LoadBalancer.verify|verify} messages.
              * @param message LoadBalancer message or plain object to encode
@@ -1052,7 +1058,26 @@ export namespace fairlead {
                  * one namespace, or of any when the pool allows. Empty: the address is its own.
                  */
                 sharingKey?: (string|null|undefined);
+
+                /** Where its connections go. A load balancer of mode POD has endpoints only, which are pods of the cluster. */
+                backendMode?: (fairlead.v1.BackendMode|null|undefined);
+
+                /** How long a backend that leaves keeps the connections it has, in milliseconds. 0: as the machine thinks fit. */
+                drainTimeoutMs?: (number|null|undefined);
             }
+        }
+
+        /** BackendMode enum. */
+        enum BackendMode {
+
+            /** NODE_PORT for a Service; endpoints that are no pods for what is not in Kubernetes. */
+            BACKEND_MODE_UNSPECIFIED = 0,
+
+            /** BACKEND_MODE_NODE_PORT value */
+            BACKEND_MODE_NODE_PORT = 1,
+
+            /** BACKEND_MODE_POD value */
+            BACKEND_MODE_POD = 2
         }
 
         /** AddressFamily enum. */
@@ -1166,6 +1191,18 @@ export namespace fairlead {
             nodeNames: string[];
 
             /**
+             * With only_named_nodes: nodes that get no new connections and keep those they have for as long as they are named
+             * here, because pods there end or are not ready.
+             */
+            drainingNodeNames: string[];
+
+            /**
+             * True: the named nodes say by their check that they have no ready pod, and still answer, because pods that end are
+             * all that is left. They get connections whatever the check says.
+             */
+            lastResort: boolean;
+
+            /**
              * Encodes the specified NodePortTarget message. Does not implicitly {@link fairlead.v1.NodePortTarget.verify|verify} messages.
              * @param message NodePortTarget message or plain object to encode
              * @param [writer] Writer to encode to
@@ -1197,6 +1234,18 @@ export namespace fairlead {
 
                 /** NodePortTarget nodeNames */
                 nodeNames?: (readonly string[]|null|undefined);
+
+                /**
+                 * With only_named_nodes: nodes that get no new connections and keep those they have for as long as they are named
+                 * here, because pods there end or are not ready.
+                 */
+                drainingNodeNames?: (readonly string[]|null|undefined);
+
+                /**
+                 * True: the named nodes say by their check that they have no ready pod, and still answer, because pods that end are
+                 * all that is left. They get connections whatever the check says.
+                 */
+                lastResort?: (boolean|null|undefined);
             }
         }
 
@@ -1254,6 +1303,9 @@ export namespace fairlead {
             /** True: keeps the connections it has, gets no new ones. */
             draining: boolean;
 
+            /** Name of the Kubernetes node it is on; empty when it is on none. It leaves with that node. */
+            node: string;
+
             /**
              * Encodes the specified Endpoint message. Does not implicitly {@link fairlead.v1.Endpoint.verify|verify} messages.
              * @param message Endpoint message or plain object to encode
@@ -1289,6 +1341,9 @@ export namespace fairlead {
 
                 /** True: keeps the connections it has, gets no new ones. */
                 draining?: (boolean|null|undefined);
+
+                /** Name of the Kubernetes node it is on; empty when it is on none. It leaves with that node. */
+                node?: (string|null|undefined);
             }
         }
 
@@ -2376,6 +2431,9 @@ export namespace fairlead {
             /** LoadBalancerStatus name. */
             name: string;
 
+            /** A backend that may not be one, and why; the others are served. Absent: there is none. */
+            leftOut?: (fairlead.v1.Refusal|null);
+
             /**
              * Encodes the specified LoadBalancerStatus message. Does not implicitly {@link fairlead.v1.LoadBalancerStatus.verify|verify} messages.
              * @param message LoadBalancerStatus message or plain object to encode
@@ -2423,6 +2481,9 @@ export namespace fairlead {
 
                 /** LoadBalancerStatus name */
                 name?: (string|null|undefined);
+
+                /** A backend that may not be one, and why; the others are served. Absent: there is none. */
+                leftOut?: (fairlead.v1.Refusal.$Properties|null|undefined);
             }
         }
 
@@ -3026,6 +3087,9 @@ export namespace fairlead {
             /** NodeSet check. */
             check: fairlead.v1.NodeCheckKind;
 
+            /** True: the machine routes each node's pod_cidrs through the node. */
+            podRoutes: boolean;
+
             /**
              * Encodes the specified NodeSet message. Does not implicitly {@link fairlead.v1.NodeSet.verify|verify} messages.
              * @param message NodeSet message or plain object to encode
@@ -3061,6 +3125,9 @@ export namespace fairlead {
 
                 /** NodeSet check */
                 check?: (fairlead.v1.NodeCheckKind|null|undefined);
+
+                /** True: the machine routes each node's pod_cidrs through the node. */
+                podRoutes?: (boolean|null|undefined);
             }
         }
 
@@ -3152,6 +3219,9 @@ export namespace fairlead {
             /** NodeSetSettings check. */
             check: fairlead.v1.NodeCheckKind;
 
+            /** NodeSetSettings podRoutes. */
+            podRoutes: boolean;
+
             /**
              * Encodes the specified NodeSetSettings message. Does not implicitly {@link fairlead.v1.NodeSetSettings.verify|verify} messages.
              * @param message NodeSetSettings message or plain object to encode
@@ -3181,6 +3251,9 @@ export namespace fairlead {
 
                 /** NodeSetSettings check */
                 check?: (fairlead.v1.NodeCheckKind|null|undefined);
+
+                /** NodeSetSettings podRoutes */
+                podRoutes?: (boolean|null|undefined);
             }
         }
 
@@ -3323,6 +3396,9 @@ export namespace fairlead {
             /** Ids of load balancers that are applied but none of whose backends has answered this machine since they came. */
             unanswered: string[];
 
+            /** Backends that get no new connections and still have some. */
+            draining: fairlead.v1.DrainingBackend[];
+
             /**
              * Encodes the specified SyncResponse message. Does not implicitly {@link fairlead.v1.SyncResponse.verify|verify} messages.
              * @param message SyncResponse message or plain object to encode
@@ -3388,6 +3464,9 @@ export namespace fairlead {
 
                 /** Ids of load balancers that are applied but none of whose backends has answered this machine since they came. */
                 unanswered?: (readonly string[]|null|undefined);
+
+                /** Backends that get no new connections and still have some. */
+                draining?: (readonly fairlead.v1.DrainingBackend.$Properties[]|null|undefined);
             }
         }
 
@@ -3535,6 +3614,67 @@ export namespace fairlead {
 
                 /** Node or endpoint name. */
                 backend?: (string|null|undefined);
+            }
+        }
+
+        /** Represents a DrainingBackend. */
+        class DrainingBackend {
+
+            private constructor();
+
+            /** DrainingBackend loadBalancerId. */
+            loadBalancerId: string;
+
+            /** DrainingBackend port. */
+            port: number;
+
+            /** Node or endpoint name; address:port when it is no longer named by anybody. */
+            backend: string;
+
+            /** DrainingBackend connections. */
+            connections: number;
+
+            /** How long it has been draining. */
+            seconds: number;
+
+            /**
+             * Encodes the specified DrainingBackend message. Does not implicitly {@link fairlead.v1.DrainingBackend.verify|verify} messages.
+             * @param message DrainingBackend message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: fairlead.v1.DrainingBackend.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a DrainingBackend message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {fairlead.v1.DrainingBackend} DrainingBackend
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): fairlead.v1.DrainingBackend;
+        }
+
+        namespace DrainingBackend {
+
+            /** Properties of a DrainingBackend. */
+            interface $Properties {
+
+                /** DrainingBackend loadBalancerId */
+                loadBalancerId?: (string|null|undefined);
+
+                /** DrainingBackend port */
+                port?: (number|null|undefined);
+
+                /** Node or endpoint name; address:port when it is no longer named by anybody. */
+                backend?: (string|null|undefined);
+
+                /** DrainingBackend connections */
+                connections?: (number|null|undefined);
+
+                /** How long it has been draining. */
+                seconds?: (number|null|undefined);
             }
         }
 
@@ -4848,6 +4988,9 @@ export namespace fairlead {
             /** LoadBalancerView backends. */
             backends: fairlead.v1.BackendView[];
 
+            /** On any machine, in order of backend, then machine. */
+            draining: fairlead.v1.DrainingView[];
+
             /**
              * Encodes the specified LoadBalancerView message. Does not implicitly {@link fairlead.v1.LoadBalancerView.verify|verify} messages.
              * @param message LoadBalancerView message or plain object to encode
@@ -4889,6 +5032,70 @@ export namespace fairlead {
 
                 /** LoadBalancerView backends */
                 backends?: (readonly fairlead.v1.BackendView.$Properties[]|null|undefined);
+
+                /** On any machine, in order of backend, then machine. */
+                draining?: (readonly fairlead.v1.DrainingView.$Properties[]|null|undefined);
+            }
+        }
+
+        /** A backend that gets no new connections and still has some on one machine. */
+        class DrainingView {
+
+            private constructor();
+
+            /** DrainingView machine. */
+            machine: string;
+
+            /** DrainingView backend. */
+            backend: string;
+
+            /** DrainingView port. */
+            port: number;
+
+            /** DrainingView connections. */
+            connections: number;
+
+            /** DrainingView seconds. */
+            seconds: number;
+
+            /**
+             * Encodes the specified DrainingView message. Does not implicitly {@link fairlead.v1.DrainingView.verify|verify} messages.
+             * @param message DrainingView message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: fairlead.v1.DrainingView.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a DrainingView message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {fairlead.v1.DrainingView} DrainingView
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): fairlead.v1.DrainingView;
+        }
+
+        namespace DrainingView {
+
+            /** Properties of a DrainingView. */
+            interface $Properties {
+
+                /** DrainingView machine */
+                machine?: (string|null|undefined);
+
+                /** DrainingView backend */
+                backend?: (string|null|undefined);
+
+                /** DrainingView port */
+                port?: (number|null|undefined);
+
+                /** DrainingView connections */
+                connections?: (number|null|undefined);
+
+                /** DrainingView seconds */
+                seconds?: (number|null|undefined);
             }
         }
 

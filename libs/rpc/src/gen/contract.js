@@ -1732,6 +1732,8 @@ export const fairlead = $root.fairlead = (() => {
             LoadBalancer.prototype.expectsAnswer = false;
             LoadBalancer.prototype.sourceRanges = $util.emptyArray;
             LoadBalancer.prototype.sharingKey = "";
+            LoadBalancer.prototype.backendMode = 0;
+            LoadBalancer.prototype.drainTimeoutMs = 0;
 
             LoadBalancer.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1771,6 +1773,10 @@ export const fairlead = $root.fairlead = (() => {
                         writer.uint32(98).string(message.sourceRanges[i]);
                 if (message.sharingKey != null && $Object.hasOwnProperty.call(message, "sharingKey") && message.sharingKey !== "")
                     writer.uint32(122).string(message.sharingKey);
+                if (message.backendMode != null && $Object.hasOwnProperty.call(message, "backendMode") && message.backendMode !== 0)
+                    writer.uint32(128).int32(message.backendMode);
+                if (message.drainTimeoutMs != null && $Object.hasOwnProperty.call(message, "drainTimeoutMs") && message.drainTimeoutMs !== 0)
+                    writer.uint32(136).uint32(message.drainTimeoutMs);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1977,6 +1983,24 @@ export const fairlead = $root.fairlead = (() => {
                                 delete message.sharingKey;
                             continue;
                         }
+                    case 16: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.backendMode = value;
+                            else
+                                delete message.backendMode;
+                            continue;
+                        }
+                    case 17: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.drainTimeoutMs = value;
+                            else
+                                delete message.drainTimeoutMs;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1995,6 +2019,14 @@ export const fairlead = $root.fairlead = (() => {
             };
 
             return LoadBalancer;
+        })();
+
+        v1.BackendMode = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "BACKEND_MODE_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "BACKEND_MODE_NODE_PORT"] = 1;
+            values[valuesById[2] = "BACKEND_MODE_POD"] = 2;
+            return values;
         })();
 
         v1.AddressFamily = (function() {
@@ -2158,6 +2190,7 @@ export const fairlead = $root.fairlead = (() => {
 
             const NodePortTarget = function (properties) {
                 this.nodeNames = [];
+                this.drainingNodeNames = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2167,6 +2200,8 @@ export const fairlead = $root.fairlead = (() => {
             NodePortTarget.prototype.nodePort = 0;
             NodePortTarget.prototype.onlyNamedNodes = false;
             NodePortTarget.prototype.nodeNames = $util.emptyArray;
+            NodePortTarget.prototype.drainingNodeNames = $util.emptyArray;
+            NodePortTarget.prototype.lastResort = false;
 
             NodePortTarget.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2182,6 +2217,11 @@ export const fairlead = $root.fairlead = (() => {
                 if (message.nodeNames != null && message.nodeNames.length)
                     for (let i = 0; i < message.nodeNames.length; ++i)
                         writer.uint32(26).string(message.nodeNames[i]);
+                if (message.drainingNodeNames != null && message.drainingNodeNames.length)
+                    for (let i = 0; i < message.drainingNodeNames.length; ++i)
+                        writer.uint32(34).string(message.drainingNodeNames[i]);
+                if (message.lastResort != null && $Object.hasOwnProperty.call(message, "lastResort") && message.lastResort !== false)
+                    writer.uint32(40).bool(message.lastResort);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2239,6 +2279,23 @@ export const fairlead = $root.fairlead = (() => {
                             if (!(message.nodeNames && message.nodeNames.length))
                                 message.nodeNames = [];
                             message.nodeNames.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.drainingNodeNames && message.drainingNodeNames.length))
+                                message.drainingNodeNames = [];
+                            message.drainingNodeNames.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.lastResort = value;
+                            else
+                                delete message.lastResort;
                             continue;
                         }
                     }
@@ -2357,6 +2414,7 @@ export const fairlead = $root.fairlead = (() => {
             Endpoint.prototype.address = "";
             Endpoint.prototype.port = 0;
             Endpoint.prototype.draining = false;
+            Endpoint.prototype.node = "";
 
             Endpoint.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2373,6 +2431,8 @@ export const fairlead = $root.fairlead = (() => {
                     writer.uint32(24).uint32(message.port);
                 if (message.draining != null && $Object.hasOwnProperty.call(message, "draining") && message.draining !== false)
                     writer.uint32(32).bool(message.draining);
+                if (message.node != null && $Object.hasOwnProperty.call(message, "node") && message.node !== "")
+                    writer.uint32(42).string(message.node);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2440,6 +2500,15 @@ export const fairlead = $root.fairlead = (() => {
                                 message.draining = value;
                             else
                                 delete message.draining;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.node = value;
+                            else
+                                delete message.node;
                             continue;
                         }
                     }
@@ -4499,6 +4568,7 @@ export const fairlead = $root.fairlead = (() => {
             LoadBalancerStatus.prototype.machines = $util.emptyArray;
             LoadBalancerStatus.prototype.namespace = "";
             LoadBalancerStatus.prototype.name = "";
+            LoadBalancerStatus.prototype.leftOut = null;
 
             LoadBalancerStatus.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4525,6 +4595,8 @@ export const fairlead = $root.fairlead = (() => {
                     writer.uint32(58).string(message.namespace);
                 if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
                     writer.uint32(66).string(message.name);
+                if (message.leftOut != null && $Object.hasOwnProperty.call(message, "leftOut"))
+                    $root.fairlead.v1.Refusal.encode(message.leftOut, writer.uint32(74).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4623,6 +4695,12 @@ export const fairlead = $root.fairlead = (() => {
                                 message.name = value;
                             else
                                 delete message.name;
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            message.leftOut = $root.fairlead.v1.Refusal.decode(reader, reader.size(), $undefined, _depth + 1, message.leftOut);
                             continue;
                         }
                     }
@@ -5809,6 +5887,7 @@ export const fairlead = $root.fairlead = (() => {
             NodeSet.prototype.nodes = $util.emptyArray;
             NodeSet.prototype.maxBackends = 0;
             NodeSet.prototype.check = 0;
+            NodeSet.prototype.podRoutes = false;
 
             NodeSet.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -5826,6 +5905,8 @@ export const fairlead = $root.fairlead = (() => {
                     writer.uint32(24).uint32(message.maxBackends);
                 if (message.check != null && $Object.hasOwnProperty.call(message, "check") && message.check !== 0)
                     writer.uint32(32).int32(message.check);
+                if (message.podRoutes != null && $Object.hasOwnProperty.call(message, "podRoutes") && message.podRoutes !== false)
+                    writer.uint32(48).bool(message.podRoutes);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -5892,6 +5973,15 @@ export const fairlead = $root.fairlead = (() => {
                                 message.check = value;
                             else
                                 delete message.check;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.podRoutes = value;
+                            else
+                                delete message.podRoutes;
                             continue;
                         }
                     }
@@ -6063,6 +6153,7 @@ export const fairlead = $root.fairlead = (() => {
 
             NodeSetSettings.prototype.maxBackends = 0;
             NodeSetSettings.prototype.check = 0;
+            NodeSetSettings.prototype.podRoutes = false;
 
             NodeSetSettings.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -6075,6 +6166,8 @@ export const fairlead = $root.fairlead = (() => {
                     writer.uint32(8).uint32(message.maxBackends);
                 if (message.check != null && $Object.hasOwnProperty.call(message, "check") && message.check !== 0)
                     writer.uint32(16).int32(message.check);
+                if (message.podRoutes != null && $Object.hasOwnProperty.call(message, "podRoutes") && message.podRoutes !== false)
+                    writer.uint32(32).bool(message.podRoutes);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -6124,6 +6217,15 @@ export const fairlead = $root.fairlead = (() => {
                                 message.check = value;
                             else
                                 delete message.check;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.podRoutes = value;
+                            else
+                                delete message.podRoutes;
                             continue;
                         }
                     }
@@ -6352,6 +6454,7 @@ export const fairlead = $root.fairlead = (() => {
                 this.down = [];
                 this.findings = [];
                 this.unanswered = [];
+                this.draining = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -6371,6 +6474,7 @@ export const fairlead = $root.fairlead = (() => {
             SyncResponse.prototype.applyMicros = 0;
             SyncResponse.prototype.traceparent = "";
             SyncResponse.prototype.unanswered = $util.emptyArray;
+            SyncResponse.prototype.draining = $util.emptyArray;
 
             SyncResponse.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -6410,6 +6514,9 @@ export const fairlead = $root.fairlead = (() => {
                 if (message.unanswered != null && message.unanswered.length)
                     for (let i = 0; i < message.unanswered.length; ++i)
                         writer.uint32(106).string(message.unanswered[i]);
+                if (message.draining != null && message.draining.length)
+                    for (let i = 0; i < message.draining.length; ++i)
+                        $root.fairlead.v1.DrainingBackend.encode(message.draining[i], writer.uint32(130).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -6547,6 +6654,14 @@ export const fairlead = $root.fairlead = (() => {
                             if (!(message.unanswered && message.unanswered.length))
                                 message.unanswered = [];
                             message.unanswered.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 16: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.draining && message.draining.length))
+                                message.draining = [];
+                            message.draining.push($root.fairlead.v1.DrainingBackend.decode(reader, reader.size(), $undefined, _depth + 1));
                             continue;
                         }
                     }
@@ -6882,6 +6997,136 @@ export const fairlead = $root.fairlead = (() => {
             };
 
             return DownBackend;
+        })();
+
+        v1.DrainingBackend = (function() {
+
+            const DrainingBackend = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            DrainingBackend.prototype.loadBalancerId = "";
+            DrainingBackend.prototype.port = 0;
+            DrainingBackend.prototype.backend = "";
+            DrainingBackend.prototype.connections = 0;
+            DrainingBackend.prototype.seconds = 0;
+
+            DrainingBackend.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.loadBalancerId != null && $Object.hasOwnProperty.call(message, "loadBalancerId") && message.loadBalancerId !== "")
+                    writer.uint32(10).string(message.loadBalancerId);
+                if (message.port != null && $Object.hasOwnProperty.call(message, "port") && message.port !== 0)
+                    writer.uint32(16).uint32(message.port);
+                if (message.backend != null && $Object.hasOwnProperty.call(message, "backend") && message.backend !== "")
+                    writer.uint32(26).string(message.backend);
+                if (message.connections != null && $Object.hasOwnProperty.call(message, "connections") && message.connections !== 0)
+                    writer.uint32(32).uint32(message.connections);
+                if (message.seconds != null && $Object.hasOwnProperty.call(message, "seconds") && message.seconds !== 0)
+                    writer.uint32(40).uint32(message.seconds);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            DrainingBackend.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.fairlead.v1.DrainingBackend();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.loadBalancerId = value;
+                            else
+                                delete message.loadBalancerId;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.port = value;
+                            else
+                                delete message.port;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.backend = value;
+                            else
+                                delete message.backend;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.connections = value;
+                            else
+                                delete message.connections;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.seconds = value;
+                            else
+                                delete message.seconds;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return DrainingBackend;
         })();
 
         v1.GetConfigRequest = (function() {
@@ -9365,6 +9610,7 @@ export const fairlead = $root.fairlead = (() => {
             const LoadBalancerView = function (properties) {
                 this.ports = [];
                 this.backends = [];
+                this.draining = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -9377,6 +9623,7 @@ export const fairlead = $root.fairlead = (() => {
             LoadBalancerView.prototype.name = "";
             LoadBalancerView.prototype.ports = $util.emptyArray;
             LoadBalancerView.prototype.backends = $util.emptyArray;
+            LoadBalancerView.prototype.draining = $util.emptyArray;
 
             LoadBalancerView.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -9399,6 +9646,9 @@ export const fairlead = $root.fairlead = (() => {
                 if (message.backends != null && message.backends.length)
                     for (let i = 0; i < message.backends.length; ++i)
                         $root.fairlead.v1.BackendView.encode(message.backends[i], writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.draining != null && message.draining.length)
+                    for (let i = 0; i < message.draining.length; ++i)
+                        $root.fairlead.v1.DrainingView.encode(message.draining[i], writer.uint32(82).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -9481,6 +9731,14 @@ export const fairlead = $root.fairlead = (() => {
                             message.backends.push($root.fairlead.v1.BackendView.decode(reader, reader.size(), $undefined, _depth + 1));
                             continue;
                         }
+                    case 10: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.draining && message.draining.length))
+                                message.draining = [];
+                            message.draining.push($root.fairlead.v1.DrainingView.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -9499,6 +9757,136 @@ export const fairlead = $root.fairlead = (() => {
             };
 
             return LoadBalancerView;
+        })();
+
+        v1.DrainingView = (function() {
+
+            const DrainingView = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            DrainingView.prototype.machine = "";
+            DrainingView.prototype.backend = "";
+            DrainingView.prototype.port = 0;
+            DrainingView.prototype.connections = 0;
+            DrainingView.prototype.seconds = 0;
+
+            DrainingView.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.machine != null && $Object.hasOwnProperty.call(message, "machine") && message.machine !== "")
+                    writer.uint32(10).string(message.machine);
+                if (message.backend != null && $Object.hasOwnProperty.call(message, "backend") && message.backend !== "")
+                    writer.uint32(18).string(message.backend);
+                if (message.port != null && $Object.hasOwnProperty.call(message, "port") && message.port !== 0)
+                    writer.uint32(24).uint32(message.port);
+                if (message.connections != null && $Object.hasOwnProperty.call(message, "connections") && message.connections !== 0)
+                    writer.uint32(32).uint32(message.connections);
+                if (message.seconds != null && $Object.hasOwnProperty.call(message, "seconds") && message.seconds !== 0)
+                    writer.uint32(40).uint32(message.seconds);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            DrainingView.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.fairlead.v1.DrainingView();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.machine = value;
+                            else
+                                delete message.machine;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.backend = value;
+                            else
+                                delete message.backend;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.port = value;
+                            else
+                                delete message.port;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.connections = value;
+                            else
+                                delete message.connections;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.seconds = value;
+                            else
+                                delete message.seconds;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return DrainingView;
         })();
 
         v1.BackendView = (function() {

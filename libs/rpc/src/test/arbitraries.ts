@@ -47,6 +47,7 @@ const id = fc.oneof(
   name.map((text) => `control-plane/${text}`),
 );
 const portNumber = fc.integer({ min: 1, max: 65_535 });
+const uint32 = fc.nat({ max: 2 ** 32 - 1 });
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 const prose = fc.string({ unit: 'grapheme', maxLength: 50 }).map((text) => text.replace(/[\p{Cc}\u2028\u2029]/gu, ''));
 const labelValue = fc.oneof(fc.constant(''), fc.stringMatching(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,10}[A-Za-z0-9])?$/));
@@ -60,18 +61,28 @@ const labels = fc.dictionary(
 );
 const names = fc.uniqueArray(name, { maxLength: 4 });
 
+const nodePortTarget = { kind: fc.constant('node-port' as const), nodePort: portNumber };
+const endpoint = fc.record(
+  { name, address, port: portNumber, draining: fc.boolean(), node: name },
+  { requiredKeys: ['name', 'address', 'port', 'draining'] },
+);
 const target: fc.Arbitrary<Port['target']> = fc.oneof(
-  fc.record({
-    kind: fc.constant('node-port' as const),
-    nodePort: portNumber,
-    nodes: fc.oneof(fc.constant('all' as const), names),
-  }),
+  fc.record({ ...nodePortTarget, nodes: fc.constant('all' as const) }),
+  fc.record(
+    {
+      ...nodePortTarget,
+      nodes: names,
+      drainingNodes: fc.uniqueArray(
+        name.map((text) => `${text}-leaving`),
+        { minLength: 1, maxLength: 2 },
+      ),
+      lastResort: fc.constant(true as const),
+    },
+    { requiredKeys: ['kind', 'nodePort', 'nodes'] },
+  ),
   fc.record({
     kind: fc.constant('endpoints' as const),
-    endpoints: fc.uniqueArray(fc.record({ name, address, port: portNumber, draining: fc.boolean() }), {
-      maxLength: 3,
-      selector: (endpoint) => endpoint.name,
-    }),
+    endpoints: fc.uniqueArray(endpoint, { maxLength: 3, selector: (each) => each.name }),
   }),
 );
 const check: fc.Arbitrary<Port['check']> = fc.oneof(
@@ -100,6 +111,8 @@ export const loadBalancer: fc.Arbitrary<LoadBalancer> = fc.record(
     expectsAnswer: fc.constant(true as const),
     sourceRanges: fc.uniqueArray(fc.oneof(cidr, cidr6), { minLength: 1, maxLength: 4 }),
     sharingKey: name,
+    backendMode: fc.constant('pod' as const),
+    drainTimeoutMs: fc.integer({ min: 1, max: 86_400_000 }),
   },
   {
     requiredKeys: [
@@ -136,6 +149,7 @@ export const nodeSet: fc.Arbitrary<NodeSet> = fc.record({
   nodes: nodes(6),
   maxBackends,
   check: checkKind,
+  podRoutes: fc.boolean(),
 });
 
 const nodeSetDelta: fc.Arbitrary<NodeSetDelta> = fc.record(
@@ -147,7 +161,7 @@ const nodeSetDelta: fc.Arbitrary<NodeSetDelta> = fc.record(
       name.map((text) => `${text}-gone`),
       { maxLength: 2 },
     ),
-    settings: fc.record({ maxBackends, check: checkKind }),
+    settings: fc.record({ maxBackends, check: checkKind, podRoutes: fc.boolean() }),
   },
   { requiredKeys: ['cluster', 'removed', 'upsert', 'remove'] },
 );
@@ -228,6 +242,10 @@ export const machineReport: fc.Arbitrary<MachineReport> = fc.record(
     }),
     down: fc.array(fc.record({ loadBalancerId: id, port: portNumber, backend: name }), { maxLength: 3 }),
     unanswered: fc.array(id, { maxLength: 3 }),
+    draining: fc.array(
+      fc.record({ loadBalancerId: id, port: portNumber, backend: name, connections: uint32, seconds: uint32 }),
+      { maxLength: 3 },
+    ),
     findings: fc.array(prose, { maxLength: 3 }),
     clock: fc
       .date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-01-01') })
@@ -245,6 +263,7 @@ export const machineReport: fc.Arbitrary<MachineReport> = fc.record(
       'capabilities',
       'down',
       'unanswered',
+      'draining',
       'findings',
       'clock',
       'applyMicros',

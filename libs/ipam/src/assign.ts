@@ -36,36 +36,69 @@ export type Assignment =
       readonly addresses: readonly AssignedAddress[];
       /** Held until now and not wanted any more: to be released in the same transaction. */
       readonly released: readonly Address[];
+      /** Why a family has none, or not the one asked for; only when families are optional. What it holds there stays. */
+      readonly lacking?: Refusal;
     }
   | { readonly ok: false; readonly refusal: Refusal };
 
 /**
- * Gives a load balancer its addresses, all families or none; changes nothing.
+ * Gives a load balancer its addresses, all families or none, or those that can be had when its families are optional;
+ * changes nothing.
  * In this order: the address asked for; the one it has (a live address never moves because a pool's rules changed,
  * only because its owner asks for another address or pool); one reserved for it; the one it had before it was deleted;
  * the lowest free one of the pools it may use, by priority, then name.
  * A refusal leaves it what it holds.
  */
 export function assign(request: AssignRequest, book: AddressBook): Assignment {
-  const { wanted, quota } = request;
+  const { wanted } = request;
   const misfit = familyMisfit(wanted);
   if (misfit !== undefined) return { ok: false, refusal: misfit };
 
-  const addresses: AssignedAddress[] = [];
-  for (const family of wanted.families) {
-    const given = addressFor(family, request, book);
-    if ('reason' in given) return { ok: false, refusal: given };
-    addresses.push(given);
-  }
+  const outcomes = wanted.families.map((family) => addressFor(family, request, book));
+  const addresses = outcomes.filter((outcome) => 'address' in outcome);
+  const refusals = outcomes.filter((outcome) => 'reason' in outcome);
+  const isPartial = wanted.familiesOptional === true && addresses.length > 0;
+  if (refusals.length > 0 && !isPartial) return { ok: false, refusal: together(refusals) };
 
-  const held = book.addressesOf(wanted.id);
-  const released = held.filter((address) => !addresses.some((given) => given.address === address));
-  const growth = addresses.length - held.length;
+  const whole = granted(addresses, refusals, request, book);
+  const overQuota = beyondQuota(whole, request, book);
+  if (overQuota === undefined) return whole;
+  // Of two new addresses there may be room for one.
+  const live = addresses.filter(({ address }) => book.holdingOf(address)?.holder.id === wanted.id);
+  const fewer = live.length > 0 ? live : addresses.slice(0, 1);
+  const partial = granted(fewer, [...refusals, overQuota], request, book);
+  const isEnough = wanted.familiesOptional === true && beyondQuota(partial, request, book) === undefined;
+  return isEnough ? partial : { ok: false, refusal: overQuota };
+}
+
+type Granted = Extract<Assignment, { ok: true }>;
+
+function granted(
+  addresses: readonly AssignedAddress[],
+  refusals: readonly Refusal[],
+  { wanted }: AssignRequest,
+  book: AddressBook,
+): Granted {
+  const without = wanted.families.filter((family) => !addresses.some((given) => given.family === family));
+  const isKept = (address: Address): boolean =>
+    without.includes(familyOf(address)) || addresses.some((given) => given.address === address);
+  const released = book.addressesOf(wanted.id).filter((address) => !isKept(address));
+  return { ok: true, addresses, released, ...(refusals.length === 0 ? {} : { lacking: together(refusals) }) };
+}
+
+/** What is wrong with each family, as one. */
+function together(refusals: readonly Refusal[]): Refusal {
+  const [first] = refusals;
+  return { ...first!, message: refusals.map(({ message }) => message).join('; ') };
+}
+
+function beyondQuota({ addresses, released }: Granted, request: AssignRequest, book: AddressBook): Refusal | undefined {
+  const { wanted, quota } = request;
+  const fresh = addresses.filter(({ address }) => book.holdingOf(address)?.holder.id !== wanted.id);
+  const growth = fresh.length - released.length;
   const count = book.countOf(wanted.cluster);
-  if (quota !== undefined && growth > 0 && count + growth > quota) {
-    return { ok: false, refusal: quotaExceeded(wanted.cluster, quota, count) };
-  }
-  return { ok: true, addresses, released };
+  if (quota === undefined || growth <= 0 || count + growth <= quota) return undefined;
+  return quotaExceeded(wanted.cluster, quota, count);
 }
 
 function addressFor(family: AddressFamily, request: AssignRequest, book: AddressBook): AssignedAddress | Refusal {

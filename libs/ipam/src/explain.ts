@@ -1,4 +1,4 @@
-import { displayName, refusal } from '@fairlead/model';
+import { displayName, familyText, refusal } from '@fairlead/model';
 import type { AddressFamily, Pool, Refusal } from '@fairlead/model';
 import type { AddressBook } from './address-book.ts';
 import type { AssignRequest } from './assign.ts';
@@ -35,10 +35,6 @@ export function noneFree(
 export function quotaExceeded(cluster: string, quota: number, held: number): Refusal {
   const message = `cluster ${cluster} holds ${held} addresses and may hold ${quota}: raise quota.addresses of Cluster ${cluster}, or delete a load balancer that is not needed`;
   return refusal('QUOTA_EXCEEDED', '', message);
-}
-
-export function familyText(family: AddressFamily): string {
-  return family === 'ipv4' ? 'IPv4' : 'IPv6';
 }
 
 /** RFC 3339, UTC, whole seconds, never early. */

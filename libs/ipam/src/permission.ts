@@ -4,7 +4,16 @@ import type { Labels, LoadBalancer, Pool, Refusal } from '@fairlead/model';
 /** The part of a load balancer that addresses are given by. */
 export type Wanted = Pick<
   LoadBalancer,
-  'id' | 'cluster' | 'namespace' | 'name' | 'labels' | 'namespaceLabels' | 'families' | 'wantedAddresses' | 'pool'
+    | 'id'
+  | 'cluster'
+  | 'namespace'
+  | 'name'
+  | 'labels'
+  | 'namespaceLabels'
+  | 'families'
+  | 'familiesOptional'
+  | 'wantedAddresses'
+  | 'pool'
 >;
 
 /** The machines that serve it, and the pools whose addresses they can announce. */

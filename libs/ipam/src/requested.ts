@@ -1,9 +1,9 @@
-import { addressToBigInt, displayName, familyOf, rangeContains, refusal } from '@fairlead/model';
+import { addressToBigInt, displayName, familyOf, familyText, rangeContains, refusal } from '@fairlead/model';
 import type { Address, Pool, Refusal } from '@fairlead/model';
 import { isSame } from './address-book.ts';
 import type { AddressBook } from './address-book.ts';
 import type { AssignRequest } from './assign.ts';
-import { familyText, timeText } from './explain.ts';
+import { timeText } from './explain.ts';
 import { reservedForOthers } from './free.ts';
 import { whyNotAllowed } from './permission.ts';
 import type { Wanted } from './permission.ts';

@@ -79,6 +79,20 @@ export function compareAddresses(a: Address, b: Address): number {
   return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 }
 
+/** The addresses in the order of their families; those of a family that is not named come last. */
+export function orderByFamily(addresses: readonly Address[], families: readonly AddressFamily[]): readonly Address[] {
+  const rank = (address: Address): number => {
+    const index = families.indexOf(familyOf(address));
+    return index < 0 ? families.length : index;
+  };
+  return [...addresses].sort((a, b) => rank(a) - rank(b) || compareAddresses(a, b));
+}
+
+/** `IPv4` or `IPv6`, as Kubernetes and people write it. */
+export function familyText(family: AddressFamily): string {
+  return family === 'ipv4' ? 'IPv4' : 'IPv6';
+}
+
 /** `1.2.3.4:80` or `[fd00::1]:80`. */
 export function formatEndpoint(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

@@ -14,6 +14,8 @@ export interface LoadBalancer {
   readonly pool?: string;
   /** One address per family, in this order; at least one. */
   readonly families: readonly AddressFamily[];
+  /** A family of which no address can be had is left out, as long as there is one of another. Absent: all or none. */
+  readonly familiesOptional?: true;
   readonly ports: readonly Port[];
   readonly labels: Labels;
   readonly namespaceLabels: Labels;

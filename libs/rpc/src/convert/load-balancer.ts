@@ -25,6 +25,7 @@ export function loadBalancerToProto(lb: LoadBalancer): pb.LoadBalancer.$Properti
     sharingKey: lb.sharingKey,
     backendMode: lb.backendMode === 'pod' ? pb.BackendMode.BACKEND_MODE_POD : pb.BackendMode.BACKEND_MODE_UNSPECIFIED,
     drainTimeoutMs: lb.drainTimeoutMs ?? 0,
+    familiesOptional: lb.familiesOptional ?? false,
   };
 }
 
@@ -57,6 +58,7 @@ export function loadBalancerFromProto(proto: pb.LoadBalancer, path = 'load_balan
     ...(proto.sharingKey === '' ? {} : { sharingKey: read.readName(proto.sharingKey, `${path}.sharing_key`) }),
     ...(proto.backendMode === pb.BackendMode.BACKEND_MODE_POD ? { backendMode: 'pod' } : {}),
     ...(proto.drainTimeoutMs === 0 ? {} : { drainTimeoutMs: proto.drainTimeoutMs }),
+    ...(proto.familiesOptional ? { familiesOptional: true } : {}),
   };
 }
 

@@ -991,6 +991,12 @@ export namespace fairlead {
             drainTimeoutMs: number;
 
             /**
+             * True: a family of which no address can be had is left out, as long as there is one of another
+             * (ipFamilyPolicy PreferDualStack). False: all families or none.
+             */
+            familiesOptional: boolean;
+
+            /**
              * Encodes the specified LoadBalancer message. Does not implicitly {@link fairlead.v1.LoadBalancer.verify|verify} messages.
              * @param message LoadBalancer message or plain object to encode
              * @param [writer] Writer to encode to
@@ -1064,6 +1070,12 @@ export namespace fairlead {
 
                 /** How long a backend that leaves keeps the connections it has, in milliseconds. 0: as the machine thinks fit. */
                 drainTimeoutMs?: (number|null|undefined);
+
+                /**
+                 * True: a family of which no address can be had is left out, as long as there is one of another
+                 * (ipFamilyPolicy PreferDualStack). False: all families or none.
+                 */
+                familiesOptional?: (boolean|null|undefined);
             }
         }
 
@@ -2434,6 +2446,9 @@ export namespace fairlead {
             /** A backend that may not be one, and why; the others are served. Absent: there is none. */
             leftOut?: (fairlead.v1.Refusal|null);
 
+            /** Beside the addresses it has: why a family that was asked for has none (families_optional). */
+            lacking?: (fairlead.v1.Refusal|null);
+
             /**
              * Encodes the specified LoadBalancerStatus message. Does not implicitly {@link fairlead.v1.LoadBalancerStatus.verify|verify} messages.
              * @param message LoadBalancerStatus message or plain object to encode
@@ -2484,6 +2499,9 @@ export namespace fairlead {
 
                 /** A backend that may not be one, and why; the others are served. Absent: there is none. */
                 leftOut?: (fairlead.v1.Refusal.$Properties|null|undefined);
+
+                /** Beside the addresses it has: why a family that was asked for has none (families_optional). */
+                lacking?: (fairlead.v1.Refusal.$Properties|null|undefined);
             }
         }
 

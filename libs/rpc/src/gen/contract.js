@@ -1734,6 +1734,7 @@ export const fairlead = $root.fairlead = (() => {
             LoadBalancer.prototype.sharingKey = "";
             LoadBalancer.prototype.backendMode = 0;
             LoadBalancer.prototype.drainTimeoutMs = 0;
+            LoadBalancer.prototype.familiesOptional = false;
 
             LoadBalancer.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1777,6 +1778,8 @@ export const fairlead = $root.fairlead = (() => {
                     writer.uint32(128).int32(message.backendMode);
                 if (message.drainTimeoutMs != null && $Object.hasOwnProperty.call(message, "drainTimeoutMs") && message.drainTimeoutMs !== 0)
                     writer.uint32(136).uint32(message.drainTimeoutMs);
+                if (message.familiesOptional != null && $Object.hasOwnProperty.call(message, "familiesOptional") && message.familiesOptional !== false)
+                    writer.uint32(144).bool(message.familiesOptional);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1999,6 +2002,15 @@ export const fairlead = $root.fairlead = (() => {
                                 message.drainTimeoutMs = value;
                             else
                                 delete message.drainTimeoutMs;
+                            continue;
+                        }
+                    case 18: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.familiesOptional = value;
+                            else
+                                delete message.familiesOptional;
                             continue;
                         }
                     }
@@ -4569,6 +4581,7 @@ export const fairlead = $root.fairlead = (() => {
             LoadBalancerStatus.prototype.namespace = "";
             LoadBalancerStatus.prototype.name = "";
             LoadBalancerStatus.prototype.leftOut = null;
+            LoadBalancerStatus.prototype.lacking = null;
 
             LoadBalancerStatus.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4597,6 +4610,8 @@ export const fairlead = $root.fairlead = (() => {
                     writer.uint32(66).string(message.name);
                 if (message.leftOut != null && $Object.hasOwnProperty.call(message, "leftOut"))
                     $root.fairlead.v1.Refusal.encode(message.leftOut, writer.uint32(74).fork(), _depth + 1).ldelim();
+                if (message.lacking != null && $Object.hasOwnProperty.call(message, "lacking"))
+                    $root.fairlead.v1.Refusal.encode(message.lacking, writer.uint32(82).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4701,6 +4716,12 @@ export const fairlead = $root.fairlead = (() => {
                             if (wireType !== 2)
                                 break;
                             message.leftOut = $root.fairlead.v1.Refusal.decode(reader, reader.size(), $undefined, _depth + 1, message.leftOut);
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 2)
+                                break;
+                            message.lacking = $root.fairlead.v1.Refusal.decode(reader, reader.size(), $undefined, _depth + 1, message.lacking);
                             continue;
                         }
                     }

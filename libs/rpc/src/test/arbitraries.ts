@@ -113,6 +113,7 @@ export const loadBalancer: fc.Arbitrary<LoadBalancer> = fc.record(
     sharingKey: name,
     backendMode: fc.constant('pod' as const),
     drainTimeoutMs: fc.integer({ min: 1, max: 86_400_000 }),
+    familiesOptional: fc.constant(true as const),
   },
   {
     requiredKeys: [

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 /** Everything that can be known of a change without running a site. Each step is a command that works alone. */
 const STEPS: ReadonlyArray<readonly [string, string, ...string[]]> = [
   ['generated code is fresh', 'node', 'tools/generate.ts', '--check'],
+  ['page of annotations is fresh', 'node', 'apps/controller/annotations-page.ts', '--check'],
   ['contract is well-formed', 'buf', 'lint'],
   ['contract breaks no released one', 'buf', 'breaking', '--against', 'proto/released.binpb'],
   ['format', 'prettier', '--check', '--log-level', 'warn', '.'],

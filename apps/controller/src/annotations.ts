@@ -1,62 +1,213 @@
-/** The annotations that Fairlead knows on a Service, and whether this version serves them. */
-const ANNOTATIONS: Readonly<Record<string, 'served' | 'not-served'>> = {
-  'fairlead.dev/ip': 'served',
-  'fairlead.dev/pool': 'served',
-  'fairlead.dev/algorithm': 'not-served',
-  'fairlead.dev/backend-mode': 'not-served',
-  'fairlead.dev/check': 'not-served',
-  'fairlead.dev/check-fall': 'not-served',
-  'fairlead.dev/check-interval': 'not-served',
-  'fairlead.dev/check-rise': 'not-served',
-  'fairlead.dev/load-distribution': 'not-served',
-  'fairlead.dev/max-connections': 'not-served',
-  'fairlead.dev/proxy-protocol': 'not-served',
-  'fairlead.dev/sharing-key': 'not-served',
-  'fairlead.dev/timeout-client': 'not-served',
-  'fairlead.dev/timeout-connect': 'not-served',
-  'fairlead.dev/timeout-server': 'not-served',
-  'fairlead.dev/timeout-tunnel': 'not-served',
-};
+import type { Refusal } from '@fairlead/model';
+import {
+  CHECK_COUNT_RANGE,
+  CHECK_INTERVAL_RANGE_MS,
+  HTTP_STATUS_RANGE,
+  MAX_CONNECTIONS_RANGE,
+  refusal,
+  TIMEOUT_RANGE_MS,
+} from '@fairlead/model';
+import {
+  ALGORITHM,
+  CHECK,
+  choice,
+  count,
+  duration,
+  POOL_NAME,
+  PROXY_PROTOCOL,
+  readElsewhere,
+  type ValueKind,
+} from './annotation-values.ts';
+import { nearest } from './nearest.ts';
 
-export type AnnotationVerdict =
-  | { readonly kind: 'served' }
-  | { readonly kind: 'not-served' }
-  /** `suggestion`: the known annotation that was probably meant. */
-  | { readonly kind: 'unknown'; readonly suggestion?: string };
-
-/** What becomes of an annotation that begins with `fairlead.dev/`. */
-export function judgeAnnotation(key: string): AnnotationVerdict {
-  const known = Object.hasOwn(ANNOTATIONS, key) ? ANNOTATIONS[key] : undefined;
-  if (known !== undefined) return { kind: known };
-  const suggestion = nearest(key, Object.keys(ANNOTATIONS));
-  return suggestion === undefined ? { kind: 'unknown' } : { kind: 'unknown', suggestion };
+/** One annotation: what it is for, what may stand in it, and whether this version serves it. */
+export interface Annotation<T> {
+  readonly served: boolean;
+  /** For docs/annotations.md: what it does, in one or two sentences. */
+  readonly purpose: string;
+  /** What happens without it. */
+  readonly otherwise: string;
+  readonly value: ValueKind<T>;
+  /** Reason of the refusal of a bad value; INVALID_ANNOTATION when absent. */
+  readonly reason?: string;
 }
+
+function row<T>(annotation: Annotation<T>): Annotation<T> {
+  return annotation;
+}
+
+/**
+ * Every annotation that Fairlead knows on a Service. Parsing, validation, `docs/annotations.md` and tests all come from
+ * here: whoever serves another one adds a row.
+ */
+export const ANNOTATIONS = {
+  'fairlead.dev/ip': row({
+    served: true,
+    purpose:
+      'The address that the Service is to have; it is given this one or none. Agrees with `spec.loadBalancerIP`.',
+    otherwise: 'any free address of a pool',
+    value: readElsewhere({
+      rule: 'an address such as 192.168.0.157',
+      examples: ['192.168.0.157'],
+      refused: ['', '010.0.0.1', '10.0.0.1/24', '127.0.0.1', '10.0.0.1,10.0.0.2', 'fe80::1%eth0'],
+    }),
+  }),
+  'fairlead.dev/pool': row({
+    served: true,
+    purpose: 'The VipPool that the address is to come from.',
+    otherwise: 'pools with `autoAssign`, lowest `priority` first',
+    value: POOL_NAME,
+    reason: 'INVALID_POOL',
+  }),
+  'fairlead.dev/sharing-key': row({
+    served: false,
+    purpose: 'Services with the same key share one address, as long as their ports do not collide.',
+    otherwise: 'an address of its own',
+    value: readElsewhere({ rule: 'a name', examples: ['web'], refused: [''] }),
+  }),
+  'fairlead.dev/backend-mode': row({
+    served: false,
+    purpose: 'Whether connections go to node ports or straight to the pods.',
+    otherwise: '`node-port`',
+    value: choice(['node-port', 'pod']),
+  }),
+  'fairlead.dev/algorithm': row({
+    served: false,
+    purpose:
+      'Which backend a new connection goes to: each in turn, the one with fewest connections, by a consistent hash of the client’s address (`source`), or by one of both addresses and both ports (`hash`).',
+    otherwise: '`roundrobin`',
+    value: ALGORITHM,
+  }),
+  'fairlead.dev/load-distribution': row({
+    served: false,
+    purpose: 'The same in two words: `Default` spreads connections, `SourceIP` is the algorithm `source`.',
+    otherwise: '`Default`',
+    value: choice(['Default', 'SourceIP']),
+  }),
+  'fairlead.dev/timeout-connect': row({
+    served: false,
+    purpose: 'How long a backend may take to answer a new connection before another one is tried.',
+    otherwise: '`10s`',
+    value: duration(TIMEOUT_RANGE_MS),
+  }),
+  'fairlead.dev/timeout-client': row({
+    served: false,
+    purpose:
+      'How long a client may be silent before its connection is closed. What is sent in either direction counts. `timeout-tunnel` replaces it.',
+    otherwise: 'as `timeout-tunnel` says',
+    value: duration(TIMEOUT_RANGE_MS),
+  }),
+  'fairlead.dev/timeout-server': row({
+    served: false,
+    purpose:
+      'How long a backend may be silent before the connection is closed. With `timeout-client` the shorter of both counts. `timeout-tunnel` replaces it.',
+    otherwise: 'as `timeout-tunnel` says',
+    value: duration(TIMEOUT_RANGE_MS),
+  }),
+  'fairlead.dev/timeout-tunnel': row({
+    served: false,
+    purpose: 'How long an established connection may be silent in both directions before it is closed.',
+    otherwise: '`24d`, or the shorter of `timeout-client` and `timeout-server`',
+    value: duration(TIMEOUT_RANGE_MS),
+  }),
+  'fairlead.dev/max-connections': row({
+    served: false,
+    purpose:
+      'How many connections the Service may have at once, all its ports together, on the machine that owns its address. More are closed at once.',
+    otherwise: 'no limit',
+    value: count(MAX_CONNECTIONS_RANGE),
+  }),
+  'fairlead.dev/proxy-protocol': row({
+    served: false,
+    purpose:
+      'Backends are told the client’s address by the PROXY protocol at the beginning of each connection. They must expect it.',
+    otherwise: 'backends see the address of the LB machine',
+    value: PROXY_PROTOCOL,
+  }),
+  'fairlead.dev/check': row({
+    served: false,
+    purpose:
+      'How a backend is known to be alive: by the one check per node that all Services share (`node`), by a connection to the Service’s own node port (`node-port`), or by HTTP GET there.',
+    otherwise: '`node`; with `externalTrafficPolicy: Local` always `healthCheckNodePort`',
+    value: CHECK,
+  }),
+  'fairlead.dev/check-status': row({
+    served: false,
+    purpose: 'With `check: http:…`, the one status that means alive.',
+    otherwise: 'every 2xx and 3xx',
+    value: count(HTTP_STATUS_RANGE),
+  }),
+  'fairlead.dev/check-interval': row({
+    served: false,
+    purpose: 'How often a check of the Service’s own is made; without `check`, it is `node-port`.',
+    otherwise: '`1s`',
+    value: duration(CHECK_INTERVAL_RANGE_MS),
+  }),
+  'fairlead.dev/check-rise': row({
+    served: false,
+    purpose: 'How many checks in a row must pass before a dead backend gets connections again.',
+    otherwise: '`1`',
+    value: count(CHECK_COUNT_RANGE),
+  }),
+  'fairlead.dev/check-fall': row({
+    served: false,
+    purpose: 'How many checks in a row must fail before a backend gets no new connections.',
+    otherwise: '`2`',
+    value: count(CHECK_COUNT_RANGE),
+  }),
+} as const;
+
+export type AnnotationKey = keyof typeof ANNOTATIONS;
+type ValueOf<K extends AnnotationKey> = (typeof ANNOTATIONS)[K] extends Annotation<infer T> ? T : never;
+
+/** What stands in a Service's annotations, read by the table; only what is there. */
+export type AnnotationValues = { readonly [K in AnnotationKey]?: ValueOf<K> };
+
+const ROWS = new Map<string, Annotation<unknown>>(Object.entries(ANNOTATIONS));
 
 export function servedAnnotations(): readonly string[] {
-  return Object.keys(ANNOTATIONS).filter((key) => ANNOTATIONS[key] === 'served');
+  return [...ROWS].filter(([, { served }]) => served).map(([key]) => key);
 }
 
-// Two slips of the finger; in a short name that would be half of it, so one.
-function nearest(key: string, known: readonly string[]): string | undefined {
-  const allowed = key.length - 'fairlead.dev/'.length < 4 ? 1 : 2;
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: editDistance(key.toLowerCase(), candidate, allowed) }))
-    .filter(({ distance }) => distance <= allowed)
-    .sort((a, b) => a.distance - b.distance || a.candidate.localeCompare(b.candidate));
-  return ranked[0]?.candidate;
+/** The field of a refusal that is about an annotation. */
+export function annotationField(key: string): string {
+  return `metadata.annotations[${key.slice(0, 128)}]`;
 }
 
-/** Levenshtein distance, or `limit + 1` when the lengths alone show that it is more than `limit`. */
-function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) > limit) return limit + 1;
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const substituted = previous[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(substituted, previous[column]! + 1, current[column - 1]! + 1));
+/** Reads those of the annotations that begin with `fairlead.dev/`; every one that cannot be honoured is a refusal. */
+export function readAnnotations(ours: Readonly<Record<string, string>>): {
+  readonly values: AnnotationValues;
+  /** In order of key. */
+  readonly refusals: readonly Refusal[];
+} {
+  const values: Record<string, unknown> = {};
+  const refusals: Refusal[] = [];
+  for (const key of Object.keys(ours).sort()) {
+    const known = ROWS.get(key);
+    if (known?.served !== true) {
+      refusals.push(refusedKey(key, known));
+      continue;
     }
-    previous = current;
+    const value = known.value.parse(ours[key]!);
+    if (value === undefined) refusals.push(refusedValue(key, ours[key]!, known));
+    else values[key] = value;
   }
-  return previous[b.length]!;
+  return { values, refusals };
+}
+
+function refusedValue(key: string, text: string, { reason, value }: Annotation<unknown>): Refusal {
+  const field = annotationField(key);
+  const message = `${field}: ${JSON.stringify(text.slice(0, 64))} is refused: write ${value.rule}.`;
+  return refusal(reason ?? 'INVALID_ANNOTATION', field, message);
+}
+
+function refusedKey(key: string, known: Annotation<unknown> | undefined): Refusal {
+  const field = annotationField(key);
+  if (known) {
+    return refusal('ANNOTATION_NOT_SERVED', field, `${field}: this annotation is not served yet; remove it.`);
+  }
+  const meant = nearest(key, [...ROWS.keys()]);
+  const advice =
+    meant === undefined ? `use one of ${servedAnnotations().join(', ')}, or remove it.` : `did you mean ${meant}?`;
+  return refusal('UNKNOWN_ANNOTATION', field, `${field}: unknown annotation; ${advice}`);
 }

@@ -1,8 +1,10 @@
 import type { Check, Labels, LoadBalancer, Port, Refusal, Target } from '@fairlead/model';
 import { refusal } from '@fairlead/model';
-import { refusedAnnotations, refusedFields } from './not-served.ts';
-import { requestedAddress, requestedPool } from './requested.ts';
+import { readAnnotations } from './annotations.ts';
+import { refusedFields, refusedForeignAnnotations } from './not-served.ts';
+import { requestedAddress } from './requested.ts';
 import type { ServiceObject, ServicePort, ServiceSpec } from './cluster/objects.ts';
+import { OURS } from './cluster/objects.ts';
 
 export const CLASS = 'fairlead.dev/haproxy';
 
@@ -31,7 +33,8 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
   if (!isOurs(service.spec, around.defaultClass)) return { kind: 'not-ours' };
   const { metadata, spec } = service;
   const address = requestedAddress(service);
-  const pool = requestedPool(metadata.annotations);
+  const annotations = readAnnotations(ourAnnotations(metadata.annotations));
+  const pool = annotations.values['fairlead.dev/pool'];
   const ports = spec.ports.map((port, index) =>
     describePort(port, index, { spec, readyNodes: around.readyNodes ?? [] }),
   );
@@ -39,10 +42,10 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
     ...refusedFields(spec),
     ...ports.flatMap((port) => ('refusals' in port ? port.refusals : [])),
     ...(address.ok ? [] : [address.refusal]),
-    ...(pool.ok ? [] : [pool.refusal]),
-    ...refusedAnnotations(metadata.annotations),
+    ...annotations.refusals,
+    ...refusedForeignAnnotations(metadata.annotations),
   ];
-  if (refusals.length > 0 || !address.ok || !pool.ok) return { kind: 'refused', refusals };
+  if (refusals.length > 0 || !address.ok) return { kind: 'refused', refusals };
   return {
     kind: 'wanted',
     loadBalancer: {
@@ -51,7 +54,7 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
       namespace: metadata.namespace,
       name: metadata.name,
       wantedAddresses: address.value === undefined ? [] : [address.value],
-      ...(pool.value === undefined ? {} : { pool: pool.value }),
+      ...(pool === undefined ? {} : { pool }),
       families: ['ipv4'],
       ports: ports.flatMap((port) => ('port' in port ? [port.port] : [])),
       labels: metadata.labels,
@@ -59,6 +62,10 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
       ...(expectsAnswer(spec, around) ? { expectsAnswer: true as const } : {}),
     },
   };
+}
+
+function ourAnnotations(annotations: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => key.startsWith(OURS)));
 }
 
 /** With ready pods, or with slices still to come; once these say that no pod is ready there is nothing to wait for. */

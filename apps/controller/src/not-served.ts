@@ -1,8 +1,7 @@
 import type { Refusal } from '@fairlead/model';
 import { refusal } from '@fairlead/model';
-import { judgeAnnotation, servedAnnotations } from './annotations.ts';
+import { annotationField } from './annotations.ts';
 import type { ServiceSpec } from './cluster/objects.ts';
-import { OURS } from './cluster/objects.ts';
 
 /** Fields of a Service that this version does not serve: one refusal each, so that nothing is ignored in silence. */
 export function refusedFields(spec: ServiceSpec): Refusal[] {
@@ -61,33 +60,12 @@ export function refusedFields(spec: ServiceSpec): Refusal[] {
 
 const FOREIGN_RANGES = 'service.beta.kubernetes.io/load-balancer-source-ranges';
 
-/** Annotations that would be ignored: ours that are not served or not known, and source ranges by their old name. */
-export function refusedAnnotations(annotations: Readonly<Record<string, string>>): Refusal[] {
-  const refusals: Refusal[] = [];
-  for (const key of Object.keys(annotations).sort()) {
-    const at = `metadata.annotations[${key.slice(0, 128)}]`;
-    if (key === FOREIGN_RANGES) {
-      refusals.push(
-        refusal('SOURCE_RANGES_NOT_SERVED', at, `${at}: source ranges are not served yet; remove the annotation.`),
-      );
-    } else if (key.startsWith(OURS)) {
-      refusals.push(...refusedAnnotation(key, at));
-    }
-  }
-  return refusals;
-}
-
-function refusedAnnotation(key: string, at: string): Refusal[] {
-  const verdict = judgeAnnotation(key);
-  if (verdict.kind === 'served') return [];
-  if (verdict.kind === 'not-served') {
-    return [refusal('ANNOTATION_NOT_SERVED', at, `${at}: this annotation is not served yet; remove it.`)];
-  }
-  const advice =
-    verdict.suggestion === undefined
-      ? `use one of ${servedAnnotations().join(', ')}, or remove it.`
-      : `did you mean ${verdict.suggestion}?`;
-  return [refusal('UNKNOWN_ANNOTATION', at, `${at}: unknown annotation; ${advice}`)];
+/** Annotations of others that would be ignored: source ranges by their old name. */
+export function refusedForeignAnnotations(annotations: Readonly<Record<string, string>>): Refusal[] {
+  if (annotations[FOREIGN_RANGES] === undefined) return [];
+  const field = annotationField(FOREIGN_RANGES);
+  const message = `${field}: source ranges are not served yet; remove the annotation.`;
+  return [refusal('SOURCE_RANGES_NOT_SERVED', field, message)];
 }
 
 function isNodePort(port: number | undefined): boolean {

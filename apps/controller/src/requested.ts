@@ -6,7 +6,6 @@ export type Requested<T> =
   { readonly ok: true; readonly value: T | undefined } | { readonly ok: false; readonly refusal: Refusal };
 
 const IP = 'fairlead.dev/ip';
-const POOL = 'fairlead.dev/pool';
 
 /**
  * The one address that a Service asks for by spec.loadBalancerIP or by the annotation, which must agree.
@@ -72,18 +71,6 @@ function parseWish(wish: Wish): { ok: true; value: Address } | { ok: false; refu
     );
   }
   return parsed;
-}
-
-/** The pool asked for by annotation; whether it exists is for the cloudagent to say. */
-export function requestedPool(annotations: Readonly<Record<string, string>>): Requested<string> {
-  const pool = annotations[POOL];
-  if (pool === undefined) return { ok: true, value: undefined };
-  if (pool.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(pool)) return { ok: true, value: pool };
-  return refuse(
-    'INVALID_POOL',
-    `metadata.annotations[${POOL}]`,
-    `${JSON.stringify(pool.slice(0, 64))} is not the name of a pool: use lower case letters, digits, "-" and ".".`,
-  );
 }
 
 function refuse(reason: string, field: string, sentence: string): { ok: false; refusal: Refusal } {

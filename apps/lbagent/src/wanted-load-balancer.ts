@@ -1,10 +1,11 @@
-import { isCheckPath, mapKey, pickByRendezvous, PLAIN, type Profile, serverIds } from '@fairlead/haproxy';
+import { mapKey, pickByRendezvous, PLAIN, type Profile, serverIds } from '@fairlead/haproxy';
 import {
   type Address,
   type AddressFamily,
   displayName,
   familyOf,
   formatEndpoint,
+  isCheckPath,
   type LoadBalancer,
   type MachineConfig,
   type Node,

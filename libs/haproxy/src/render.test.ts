@@ -1,8 +1,8 @@
-import { address } from '@fairlead/model';
+import { address, isCheckPath } from '@fairlead/model';
 import { expect, it } from 'vitest';
 import { shuffled } from './test/shuffled.ts';
 import { EXAMPLE } from './test/example.ts';
-import { type HaproxyConfig, isCheckPath, MARKER_PLACE, renderConfig, renderServiceMap } from './render.ts';
+import { type HaproxyConfig, MARKER_PLACE, renderConfig, renderServiceMap } from './render.ts';
 
 const SEED_GLOBAL_AND_DEFAULTS = `global
     log /dev/log local0 info

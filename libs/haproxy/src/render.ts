@@ -1,5 +1,5 @@
 import type { Address, AddressFamily } from '@fairlead/model';
-import { familyOf, formatEndpoint, ipv4ToNumber } from '@fairlead/model';
+import { familyOf, formatEndpoint, ipv4ToNumber, isCheckPath } from '@fairlead/model';
 import { backendId, backendName, frontendName, HEALTHZ_PATH, mapKey, type Profile, slotName } from './names.ts';
 import { type Server, serverParameters } from './server-line.ts';
 
@@ -189,11 +189,6 @@ function renderSlots(stock: SlotStock): string {
 function profileLines(profile: Profile): readonly string[] {
   const lines = ['    mode tcp', '    balance roundrobin', '    option redispatch 1'];
   return profile.kind === 'plain' ? lines : [...lines, `    option httpchk GET ${checkPath(profile.path)}`];
-}
-
-/** Whether a path may stand in haproxy.cfg as it is; others must be refused before they come here. */
-export function isCheckPath(text: string): boolean {
-  return text.length <= 256 && /^\/[A-Za-z0-9._~\-/%?=&+:@,]*$/.test(text);
 }
 
 function checkPath(text: string): string {

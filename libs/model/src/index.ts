@@ -1,5 +1,6 @@
 export * from './address.ts';
 export * from './load-balancer.ts';
 export * from './machine.ts';
+export * from './options.ts';
 export * from './pool.ts';
 export * from './source-ranges.ts';

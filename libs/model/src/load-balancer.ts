@@ -1,4 +1,5 @@
 import type { Address, AddressFamily } from './address.ts';
+import type { Affinity, Options } from './options.ts';
 
 /** What should be served at some addresses: a Service, a cluster's control plane, or a static load balancer. */
 export interface LoadBalancer {
@@ -32,6 +33,10 @@ export interface LoadBalancer {
   readonly backendMode?: 'pod';
   /** How long a backend that leaves keeps its connections; absent: as the machine thinks fit. */
   readonly drainTimeoutMs?: number;
+  /** Absent: connections of one client are spread like any others. */
+  readonly affinity?: Affinity;
+  /** Absent: all as by default. */
+  readonly options?: Options;
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -44,6 +49,8 @@ export interface Port {
   readonly port: number;
   readonly target: Target;
   readonly check: Check;
+  /** Backends are told the client's address by this version of the PROXY protocol; absent: they are not. */
+  readonly proxyProtocol?: 1 | 2;
 }
 
 export type Target =
@@ -69,11 +76,14 @@ export interface Endpoint {
   readonly node?: string;
 }
 
-/** `node`: the one check per node. `http`: GET, 200 is alive; port 0 is the backend's own. */
+/**
+ * `node`: the one check per node. `http`: GET; port 0 is the backend's own; alive is who answers with expectedStatus
+ * (100-599), when absent with any 2xx or 3xx.
+ */
 export type Check =
   | { readonly kind: 'node' }
   | { readonly kind: 'tcp' }
-  | { readonly kind: 'http'; readonly port: number; readonly path: string };
+  | { readonly kind: 'http'; readonly port: number; readonly path: string; readonly expectedStatus?: number };
 
 export interface Node {
   readonly name: string;

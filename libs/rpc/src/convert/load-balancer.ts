@@ -2,7 +2,8 @@ import * as pb from '#gen';
 import type { AddressFamily, LoadBalancer, PlacedAddress, PlacedLoadBalancer, Port } from '@fairlead/model';
 import * as read from './check.ts';
 import { inKeyOrder } from './key-order.ts';
-import { checkFromProto, checkToProto, targetFromProto, targetToProto } from './port.ts';
+import { affinityFromProto, optionsFromProto, optionsToProto } from './options.ts';
+import { checkFromProto, checkToProto, proxyProtocolFromProto, targetFromProto, targetToProto } from './port.ts';
 
 /** A load balancer's message is at most this long, so that one of them fits into every message that carries it. */
 export const MAX_LOAD_BALANCER_BYTES = 2 * 1024 * 1024;
@@ -26,6 +27,8 @@ export function loadBalancerToProto(lb: LoadBalancer): pb.LoadBalancer.$Properti
     backendMode: lb.backendMode === 'pod' ? pb.BackendMode.BACKEND_MODE_POD : pb.BackendMode.BACKEND_MODE_UNSPECIFIED,
     drainTimeoutMs: lb.drainTimeoutMs ?? 0,
     familiesOptional: lb.familiesOptional ?? false,
+    affinity: lb.affinity,
+    ...(lb.options === undefined ? {} : { options: optionsToProto(lb.options) }),
   };
 }
 
@@ -42,6 +45,7 @@ export function loadBalancerFromProto(proto: pb.LoadBalancer, path = 'load_balan
     ports.map(({ protocol, port }) => `${port}/${protocol}`),
     `${path}.ports`,
   );
+  const options = proto.options ? optionsFromProto(proto.options, `${path}.options`) : undefined;
   return {
     id: read.readId(proto.id, `${path}.id`),
     cluster: read.readOptionalName(proto.cluster, `${path}.cluster`),
@@ -59,6 +63,8 @@ export function loadBalancerFromProto(proto: pb.LoadBalancer, path = 'load_balan
     ...(proto.backendMode === pb.BackendMode.BACKEND_MODE_POD ? { backendMode: 'pod' } : {}),
     ...(proto.drainTimeoutMs === 0 ? {} : { drainTimeoutMs: proto.drainTimeoutMs }),
     ...(proto.familiesOptional ? { familiesOptional: true } : {}),
+    ...(proto.affinity ? { affinity: affinityFromProto(proto.affinity, `${path}.affinity`) } : {}),
+    ...(options === undefined ? {} : { options }),
   };
 }
 
@@ -98,8 +104,9 @@ function placedAddressFromProto(proto: pb.PlacedAddress, path: string): PlacedAd
   };
 }
 
-function portToProto({ name, port, target, check }: Port): pb.Port.$Properties {
-  return { name, protocol: pb.Protocol.PROTOCOL_TCP, port, ...targetToProto(target), check: checkToProto(check) };
+function portToProto({ name, port, target, check, proxyProtocol }: Port): pb.Port.$Properties {
+  const reached = { ...targetToProto(target), check: checkToProto(check), proxyProtocol };
+  return { name, protocol: pb.Protocol.PROTOCOL_TCP, port, ...reached };
 }
 
 function portFromProto(proto: pb.Port, path: string): Port {
@@ -110,6 +117,7 @@ function portFromProto(proto: pb.Port, path: string): Port {
     port: read.readPort(proto.port, `${path}.port`),
     target: targetFromProto(proto, path),
     check: checkFromProto(read.required(proto.check, `${path}.check`), `${path}.check`),
+    ...proxyProtocolFromProto(proto, path),
   };
 }
 

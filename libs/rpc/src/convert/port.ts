@@ -1,5 +1,5 @@
 import type * as pb from '#gen';
-import type { Check, Endpoint, Target } from '@fairlead/model';
+import { type Check, type Endpoint, HTTP_STATUS_RANGE, type Port, type Target } from '@fairlead/model';
 import * as read from './check.ts';
 
 /** The part of a Port message that says where connections go. */
@@ -54,7 +54,9 @@ function endpointFromProto(proto: pb.Endpoint, path: string): Endpoint {
 }
 
 export function checkToProto(check: Check): pb.Check.$Properties {
-  return check.kind === 'http' ? { http: { port: check.port, path: check.path } } : { [check.kind]: {} };
+  if (check.kind !== 'http') return { [check.kind]: {} };
+  const { port, path, expectedStatus } = check;
+  return { http: { port, path, expectedStatus } };
 }
 
 /** Throws INVALID_ARGUMENT with the field at fault. */
@@ -66,5 +68,16 @@ export function checkFromProto(proto: pb.Check, path: string): Check {
     kind: 'http',
     port: read.readInteger(http.port, `${path}.http.port`, [0, 65_535]),
     path: read.readHttpPath(http.path, `${path}.http.path`),
+    ...(http.expectedStatus === 0
+      ? {}
+      : { expectedStatus: read.readInteger(http.expectedStatus, `${path}.http.expected_status`, HTTP_STATUS_RANGE) }),
   };
+}
+
+/** Throws INVALID_ARGUMENT with the field at fault. */
+export function proxyProtocolFromProto(proto: pb.Port, path: string): Pick<Port, 'proxyProtocol'> {
+  const version = proto.proxyProtocol;
+  if (version === 0) return {};
+  if (version === 1 || version === 2) return { proxyProtocol: version };
+  throw read.invalid(`${path}.proxy_protocol`, `is ${version}: must be 1, 2, or 0 for none`);
 }

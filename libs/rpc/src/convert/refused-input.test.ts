@@ -108,6 +108,43 @@ it.each<[what: string, field: string, read: () => unknown]>([
     'load_balancer.ports[0].endpoints[0].address',
     readPort({ nodePort: null, endpoints: { endpoints: [{ name: 'a', port: 1 }] } }),
   ],
+  [
+    'a status that is none',
+    'load_balancer.ports[0].check.http.expected_status',
+    readPort({ check: { http: { path: '/', expectedStatus: 99 } } }),
+  ],
+  ['PROXY protocol 3', 'load_balancer.ports[0].proxy_protocol', readPort({ proxyProtocol: 3 })],
+  ['affinity for no time', 'load_balancer.affinity.timeout_seconds', readLoadBalancer({ affinity: {} })],
+  [
+    'affinity for more than a day',
+    'load_balancer.affinity.timeout_seconds',
+    readLoadBalancer({ affinity: { timeoutSeconds: 86_401 } }),
+  ],
+  [
+    'an algorithm to come',
+    'load_balancer.options.algorithm',
+    readLoadBalancer({ options: { algorithm: 99 as pb.Algorithm } }),
+  ],
+  [
+    'a time-out of more than 24 days',
+    'load_balancer.options.tunnel_timeout_ms',
+    readLoadBalancer({ options: { tunnelTimeoutMs: 2_073_600_001 } }),
+  ],
+  [
+    'a time-out of a moment',
+    'load_balancer.options.client_timeout_ms',
+    readLoadBalancer({ options: { clientTimeoutMs: 9 } }),
+  ],
+  [
+    'half a pace of checks',
+    'load_balancer.options.check_rise',
+    readLoadBalancer({ options: { checkIntervalMs: 1_000 } }),
+  ],
+  [
+    'too many connections',
+    'load_balancer.options.max_connections',
+    readLoadBalancer({ options: { maxConnections: 1_000_001 } }),
+  ],
   ['a node without name', 'node.name', readNode({ name: '' })],
   ['an IPv4 address written as IPv6', 'node.addresses[0]', readNode({ addresses: ['::ffff:10.0.0.1'] })],
   ['a pod CIDR with host bits', 'node.pod_cidrs[0]', readNode({ podCidrs: ['10.0.0.1/24'] })],

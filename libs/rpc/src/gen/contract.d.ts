@@ -996,6 +996,12 @@ export namespace fairlead {
              */
             familiesOptional: boolean;
 
+            /** Absent: no affinity. */
+            affinity?: (fairlead.v1.Affinity|null);
+
+            /** Absent: all as by default. */
+            options?: (fairlead.v1.LoadBalancerOptions|null);
+
             /**
              * Encodes the specified LoadBalancer message. Does not implicitly {@link fairlead.v1.LoadBalancer.verify|verify} messages.
              * @param message LoadBalancer message or plain object to encode
@@ -1076,6 +1082,49 @@ export namespace fairlead {
                  * (ipFamilyPolicy PreferDualStack). False: all families or none.
                  */
                 familiesOptional?: (boolean|null|undefined);
+
+                /** Absent: no affinity. */
+                affinity?: (fairlead.v1.Affinity.$Properties|null|undefined);
+
+                /** Absent: all as by default. */
+                options?: (fairlead.v1.LoadBalancerOptions.$Properties|null|undefined);
+            }
+        }
+
+        /** Connections of one client address go to one backend. */
+        class Affinity {
+
+            private constructor();
+
+            /** Without a new connection for so long, a client may come to another backend. 1-86400. */
+            timeoutSeconds: number;
+
+            /**
+             * Encodes the specified Affinity message. Does not implicitly {@link fairlead.v1.Affinity.verify|verify} messages.
+             * @param message Affinity message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: fairlead.v1.Affinity.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an Affinity message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {fairlead.v1.Affinity} Affinity
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): fairlead.v1.Affinity;
+        }
+
+        namespace Affinity {
+
+            /** Properties of an Affinity. */
+            interface $Properties {
+
+                /** Without a new connection for so long, a client may come to another backend. 1-86400. */
+                timeoutSeconds?: (number|null|undefined);
             }
         }
 
@@ -1090,6 +1139,110 @@ export namespace fairlead {
 
             /** BACKEND_MODE_POD value */
             BACKEND_MODE_POD = 2
+        }
+
+        /** How connections are treated; 0 and UNSPECIFIED: as by default. */
+        class LoadBalancerOptions {
+
+            private constructor();
+
+            /** LoadBalancerOptions algorithm. */
+            algorithm: fairlead.v1.Algorithm;
+
+            /** LoadBalancerOptions connectTimeoutMs. */
+            connectTimeoutMs: number;
+
+            /** LoadBalancerOptions clientTimeoutMs. */
+            clientTimeoutMs: number;
+
+            /** LoadBalancerOptions serverTimeoutMs. */
+            serverTimeoutMs: number;
+
+            /** LoadBalancerOptions tunnelTimeoutMs. */
+            tunnelTimeoutMs: number;
+
+            /** Connections at once to all ports together, on one machine. */
+            maxConnections: number;
+
+            /** Of checks that are the load balancer's own; all three or none. */
+            checkIntervalMs: number;
+
+            /** LoadBalancerOptions checkRise. */
+            checkRise: number;
+
+            /** LoadBalancerOptions checkFall. */
+            checkFall: number;
+
+            /**
+             * Encodes the specified LoadBalancerOptions message. Does not implicitly {@link fairlead.v1.LoadBalancerOptions.verify|verify} messages.
+             * @param message LoadBalancerOptions message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: fairlead.v1.LoadBalancerOptions.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a LoadBalancerOptions message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {fairlead.v1.LoadBalancerOptions} LoadBalancerOptions
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): fairlead.v1.LoadBalancerOptions;
+        }
+
+        namespace LoadBalancerOptions {
+
+            /** Properties of a LoadBalancerOptions. */
+            interface $Properties {
+
+                /** LoadBalancerOptions algorithm */
+                algorithm?: (fairlead.v1.Algorithm|null|undefined);
+
+                /** LoadBalancerOptions connectTimeoutMs */
+                connectTimeoutMs?: (number|null|undefined);
+
+                /** LoadBalancerOptions clientTimeoutMs */
+                clientTimeoutMs?: (number|null|undefined);
+
+                /** LoadBalancerOptions serverTimeoutMs */
+                serverTimeoutMs?: (number|null|undefined);
+
+                /** LoadBalancerOptions tunnelTimeoutMs */
+                tunnelTimeoutMs?: (number|null|undefined);
+
+                /** Connections at once to all ports together, on one machine. */
+                maxConnections?: (number|null|undefined);
+
+                /** Of checks that are the load balancer's own; all three or none. */
+                checkIntervalMs?: (number|null|undefined);
+
+                /** LoadBalancerOptions checkRise */
+                checkRise?: (number|null|undefined);
+
+                /** LoadBalancerOptions checkFall */
+                checkFall?: (number|null|undefined);
+            }
+        }
+
+        /** Which backend a new connection goes to. */
+        enum Algorithm {
+
+            /** ALGORITHM_UNSPECIFIED value */
+            ALGORITHM_UNSPECIFIED = 0,
+
+            /** ALGORITHM_ROUND_ROBIN value */
+            ALGORITHM_ROUND_ROBIN = 1,
+
+            /** ALGORITHM_LEAST_CONNECTIONS value */
+            ALGORITHM_LEAST_CONNECTIONS = 2,
+
+            /** By a consistent hash of the client's address. */
+            ALGORITHM_SOURCE = 3,
+
+            /** By a consistent hash of both addresses and both ports. */
+            ALGORITHM_HASH = 4
         }
 
         /** AddressFamily enum. */
@@ -1138,6 +1291,9 @@ export namespace fairlead {
             /** Port check. */
             check?: (fairlead.v1.Check|null);
 
+            /** Version of the PROXY protocol that backends are told the client's address by: 1, 2, or 0 for none. */
+            proxyProtocol: number;
+
             /** Port target. */
             target?: ("nodePort"|"endpoints");
 
@@ -1182,6 +1338,9 @@ export namespace fairlead {
 
                 /** Port check */
                 check?: (fairlead.v1.Check.$Properties|null|undefined);
+
+                /** Version of the PROXY protocol that backends are told the client's address by: 1, 2, or 0 for none. */
+                proxyProtocol?: (number|null|undefined);
 
                 /** Port target */
                 target?: ("nodePort"|"endpoints");
@@ -1370,7 +1529,7 @@ export namespace fairlead {
             /** A TCP connection to the backend itself. */
             tcp?: (fairlead.v1.TcpCheck|null);
 
-            /** HTTP GET, 200 is alive (healthCheckNodePort of policy Local). */
+            /** HTTP GET (of policy Local: to healthCheckNodePort). */
             http?: (fairlead.v1.HttpCheck|null);
 
             /** Check kind. */
@@ -1406,7 +1565,7 @@ export namespace fairlead {
                 /** A TCP connection to the backend itself. */
                 tcp?: (fairlead.v1.TcpCheck.$Properties|null|undefined);
 
-                /** HTTP GET, 200 is alive (healthCheckNodePort of policy Local). */
+                /** HTTP GET (of policy Local: to healthCheckNodePort). */
                 http?: (fairlead.v1.HttpCheck.$Properties|null|undefined);
 
                 /** Check kind */
@@ -1487,6 +1646,9 @@ export namespace fairlead {
             /** HttpCheck path. */
             path: string;
 
+            /** 100-599. 0: every 2xx and 3xx is alive. */
+            expectedStatus: number;
+
             /**
              * Encodes the specified HttpCheck message. Does not implicitly {@link fairlead.v1.HttpCheck.verify|verify} messages.
              * @param message HttpCheck message or plain object to encode
@@ -1516,6 +1678,9 @@ export namespace fairlead {
 
                 /** HttpCheck path */
                 path?: (string|null|undefined);
+
+                /** 100-599. 0: every 2xx and 3xx is alive. */
+                expectedStatus?: (number|null|undefined);
             }
         }
 

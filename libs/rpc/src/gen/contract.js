@@ -1735,6 +1735,8 @@ export const fairlead = $root.fairlead = (() => {
             LoadBalancer.prototype.backendMode = 0;
             LoadBalancer.prototype.drainTimeoutMs = 0;
             LoadBalancer.prototype.familiesOptional = false;
+            LoadBalancer.prototype.affinity = null;
+            LoadBalancer.prototype.options = null;
 
             LoadBalancer.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1772,6 +1774,10 @@ export const fairlead = $root.fairlead = (() => {
                 if (message.sourceRanges != null && message.sourceRanges.length)
                     for (let i = 0; i < message.sourceRanges.length; ++i)
                         writer.uint32(98).string(message.sourceRanges[i]);
+                if (message.affinity != null && $Object.hasOwnProperty.call(message, "affinity"))
+                    $root.fairlead.v1.Affinity.encode(message.affinity, writer.uint32(106).fork(), _depth + 1).ldelim();
+                if (message.options != null && $Object.hasOwnProperty.call(message, "options"))
+                    $root.fairlead.v1.LoadBalancerOptions.encode(message.options, writer.uint32(114).fork(), _depth + 1).ldelim();
                 if (message.sharingKey != null && $Object.hasOwnProperty.call(message, "sharingKey") && message.sharingKey !== "")
                     writer.uint32(122).string(message.sharingKey);
                 if (message.backendMode != null && $Object.hasOwnProperty.call(message, "backendMode") && message.backendMode !== 0)
@@ -2013,6 +2019,18 @@ export const fairlead = $root.fairlead = (() => {
                                 delete message.familiesOptional;
                             continue;
                         }
+                    case 13: {
+                            if (wireType !== 2)
+                                break;
+                            message.affinity = $root.fairlead.v1.Affinity.decode(reader, reader.size(), $undefined, _depth + 1, message.affinity);
+                            continue;
+                        }
+                    case 14: {
+                            if (wireType !== 2)
+                                break;
+                            message.options = $root.fairlead.v1.LoadBalancerOptions.decode(reader, reader.size(), $undefined, _depth + 1, message.options);
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -2033,11 +2051,281 @@ export const fairlead = $root.fairlead = (() => {
             return LoadBalancer;
         })();
 
+        v1.Affinity = (function() {
+
+            const Affinity = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Affinity.prototype.timeoutSeconds = 0;
+
+            Affinity.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.timeoutSeconds != null && $Object.hasOwnProperty.call(message, "timeoutSeconds") && message.timeoutSeconds !== 0)
+                    writer.uint32(8).uint32(message.timeoutSeconds);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Affinity.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.fairlead.v1.Affinity();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.timeoutSeconds = value;
+                            else
+                                delete message.timeoutSeconds;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Affinity;
+        })();
+
         v1.BackendMode = (function() {
             const valuesById = $Object.create(null), values = $Object.create(valuesById);
             values[valuesById[0] = "BACKEND_MODE_UNSPECIFIED"] = 0;
             values[valuesById[1] = "BACKEND_MODE_NODE_PORT"] = 1;
             values[valuesById[2] = "BACKEND_MODE_POD"] = 2;
+            return values;
+        })();
+
+        v1.LoadBalancerOptions = (function() {
+
+            const LoadBalancerOptions = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            LoadBalancerOptions.prototype.algorithm = 0;
+            LoadBalancerOptions.prototype.connectTimeoutMs = 0;
+            LoadBalancerOptions.prototype.clientTimeoutMs = 0;
+            LoadBalancerOptions.prototype.serverTimeoutMs = 0;
+            LoadBalancerOptions.prototype.tunnelTimeoutMs = 0;
+            LoadBalancerOptions.prototype.maxConnections = 0;
+            LoadBalancerOptions.prototype.checkIntervalMs = 0;
+            LoadBalancerOptions.prototype.checkRise = 0;
+            LoadBalancerOptions.prototype.checkFall = 0;
+
+            LoadBalancerOptions.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.algorithm != null && $Object.hasOwnProperty.call(message, "algorithm") && message.algorithm !== 0)
+                    writer.uint32(8).int32(message.algorithm);
+                if (message.connectTimeoutMs != null && $Object.hasOwnProperty.call(message, "connectTimeoutMs") && message.connectTimeoutMs !== 0)
+                    writer.uint32(16).uint32(message.connectTimeoutMs);
+                if (message.clientTimeoutMs != null && $Object.hasOwnProperty.call(message, "clientTimeoutMs") && message.clientTimeoutMs !== 0)
+                    writer.uint32(24).uint32(message.clientTimeoutMs);
+                if (message.serverTimeoutMs != null && $Object.hasOwnProperty.call(message, "serverTimeoutMs") && message.serverTimeoutMs !== 0)
+                    writer.uint32(32).uint32(message.serverTimeoutMs);
+                if (message.tunnelTimeoutMs != null && $Object.hasOwnProperty.call(message, "tunnelTimeoutMs") && message.tunnelTimeoutMs !== 0)
+                    writer.uint32(40).uint32(message.tunnelTimeoutMs);
+                if (message.maxConnections != null && $Object.hasOwnProperty.call(message, "maxConnections") && message.maxConnections !== 0)
+                    writer.uint32(48).uint32(message.maxConnections);
+                if (message.checkIntervalMs != null && $Object.hasOwnProperty.call(message, "checkIntervalMs") && message.checkIntervalMs !== 0)
+                    writer.uint32(56).uint32(message.checkIntervalMs);
+                if (message.checkRise != null && $Object.hasOwnProperty.call(message, "checkRise") && message.checkRise !== 0)
+                    writer.uint32(64).uint32(message.checkRise);
+                if (message.checkFall != null && $Object.hasOwnProperty.call(message, "checkFall") && message.checkFall !== 0)
+                    writer.uint32(72).uint32(message.checkFall);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            LoadBalancerOptions.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.fairlead.v1.LoadBalancerOptions();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.algorithm = value;
+                            else
+                                delete message.algorithm;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.connectTimeoutMs = value;
+                            else
+                                delete message.connectTimeoutMs;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.clientTimeoutMs = value;
+                            else
+                                delete message.clientTimeoutMs;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.serverTimeoutMs = value;
+                            else
+                                delete message.serverTimeoutMs;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.tunnelTimeoutMs = value;
+                            else
+                                delete message.tunnelTimeoutMs;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.maxConnections = value;
+                            else
+                                delete message.maxConnections;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.checkIntervalMs = value;
+                            else
+                                delete message.checkIntervalMs;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.checkRise = value;
+                            else
+                                delete message.checkRise;
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.checkFall = value;
+                            else
+                                delete message.checkFall;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return LoadBalancerOptions;
+        })();
+
+        v1.Algorithm = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "ALGORITHM_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "ALGORITHM_ROUND_ROBIN"] = 1;
+            values[valuesById[2] = "ALGORITHM_LEAST_CONNECTIONS"] = 2;
+            values[valuesById[3] = "ALGORITHM_SOURCE"] = 3;
+            values[valuesById[4] = "ALGORITHM_HASH"] = 4;
             return values;
         })();
 
@@ -2071,6 +2359,7 @@ export const fairlead = $root.fairlead = (() => {
             Port.prototype.nodePort = null;
             Port.prototype.endpoints = null;
             Port.prototype.check = null;
+            Port.prototype.proxyProtocol = 0;
 
             let $oneOfFields;
 
@@ -2098,6 +2387,8 @@ export const fairlead = $root.fairlead = (() => {
                     $root.fairlead.v1.EndpointsTarget.encode(message.endpoints, writer.uint32(42).fork(), _depth + 1).ldelim();
                 if (message.check != null && $Object.hasOwnProperty.call(message, "check"))
                     $root.fairlead.v1.Check.encode(message.check, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.proxyProtocol != null && $Object.hasOwnProperty.call(message, "proxyProtocol") && message.proxyProtocol !== 0)
+                    writer.uint32(56).uint32(message.proxyProtocol);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2176,6 +2467,15 @@ export const fairlead = $root.fairlead = (() => {
                             if (wireType !== 2)
                                 break;
                             message.check = $root.fairlead.v1.Check.decode(reader, reader.size(), $undefined, _depth + 1, message.check);
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.proxyProtocol = value;
+                            else
+                                delete message.proxyProtocol;
                             continue;
                         }
                     }
@@ -2793,6 +3093,7 @@ export const fairlead = $root.fairlead = (() => {
 
             HttpCheck.prototype.port = 0;
             HttpCheck.prototype.path = "";
+            HttpCheck.prototype.expectedStatus = 0;
 
             HttpCheck.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2805,6 +3106,8 @@ export const fairlead = $root.fairlead = (() => {
                     writer.uint32(8).uint32(message.port);
                 if (message.path != null && $Object.hasOwnProperty.call(message, "path") && message.path !== "")
                     writer.uint32(18).string(message.path);
+                if (message.expectedStatus != null && $Object.hasOwnProperty.call(message, "expectedStatus") && message.expectedStatus !== 0)
+                    writer.uint32(24).uint32(message.expectedStatus);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2854,6 +3157,15 @@ export const fairlead = $root.fairlead = (() => {
                                 message.path = value;
                             else
                                 delete message.path;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.expectedStatus = value;
+                            else
+                                delete message.expectedStatus;
                             continue;
                         }
                     }

@@ -2,6 +2,7 @@ import {
   addressFromBigInt,
   addressToBigInt,
   type Address,
+  ALGORITHMS,
   type LoadBalancer,
   type MachineConfig,
   type MachineReport,
@@ -88,13 +89,47 @@ const target: fc.Arbitrary<Port['target']> = fc.oneof(
 const check: fc.Arbitrary<Port['check']> = fc.oneof(
   fc.constant({ kind: 'node' as const }),
   fc.constant({ kind: 'tcp' as const }),
-  fc.record({
-    kind: fc.constant('http' as const),
-    port: fc.nat({ max: 65_535 }),
-    path: fc.webPath({ size: 'small' }).map((path) => `/${path.replace(/[^A-Za-z0-9/]/g, '')}`),
-  }),
+  fc.record(
+    {
+      kind: fc.constant('http' as const),
+      port: fc.nat({ max: 65_535 }),
+      path: fc.webPath({ size: 'small' }).map((path) => `/${path.replace(/[^A-Za-z0-9/]/g, '')}`),
+      expectedStatus: fc.integer({ min: 100, max: 599 }),
+    },
+    { requiredKeys: ['kind', 'port', 'path'] },
+  ),
 );
-const port = fc.record({ name: optionalName, protocol: fc.constant('TCP' as const), port: portNumber, target, check });
+const port = fc.record(
+  {
+    name: optionalName,
+    protocol: fc.constant('TCP' as const),
+    port: portNumber,
+    target,
+    check,
+    proxyProtocol: fc.constantFrom(1 as const, 2 as const),
+  },
+  { requiredKeys: ['name', 'protocol', 'port', 'target', 'check'] },
+);
+
+const timeoutMs = fc.integer({ min: 10, max: 24 * 86_400_000 });
+const options = fc
+  .record(
+    {
+      algorithm: fc.constantFrom(...ALGORITHMS),
+      connectTimeoutMs: timeoutMs,
+      clientTimeoutMs: timeoutMs,
+      serverTimeoutMs: timeoutMs,
+      tunnelTimeoutMs: timeoutMs,
+      maxConnections: fc.integer({ min: 1, max: 1_000_000 }),
+      checkPace: fc.record({
+        intervalMs: fc.integer({ min: 100, max: 3_600_000 }),
+        rise: fc.integer({ min: 1, max: 100 }),
+        fall: fc.integer({ min: 1, max: 100 }),
+      }),
+    },
+    { requiredKeys: [] },
+  )
+  .filter((some) => Object.keys(some).length > 0);
 
 export const loadBalancer: fc.Arbitrary<LoadBalancer> = fc.record(
   {
@@ -114,6 +149,8 @@ export const loadBalancer: fc.Arbitrary<LoadBalancer> = fc.record(
     backendMode: fc.constant('pod' as const),
     drainTimeoutMs: fc.integer({ min: 1, max: 86_400_000 }),
     familiesOptional: fc.constant(true as const),
+    affinity: fc.record({ timeoutSeconds: fc.integer({ min: 1, max: 86_400 }) }),
+    options,
   },
   {
     requiredKeys: [

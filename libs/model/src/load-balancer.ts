@@ -41,7 +41,7 @@ export interface LoadBalancer {
 
 export type Labels = Readonly<Record<string, string>>;
 
-export type Protocol = 'TCP';
+export type Protocol = 'TCP' | 'UDP';
 
 export interface Port {
   readonly name: string;
@@ -77,8 +77,9 @@ export interface Endpoint {
 }
 
 /**
- * `node`: the one check per node. `http`: GET; port 0 is the backend's own; alive is who answers with expectedStatus
- * (100-599), when absent with any 2xx or 3xx.
+ * `node`: the one check per node. `tcp`: a connection to the backend itself, so nothing for a backend that speaks UDP.
+ * `http`: GET; port 0 is the backend's own; alive is who answers with expectedStatus (100-599), when absent with any 2xx
+ * or 3xx.
  */
 export type Check =
   | { readonly kind: 'node' }

@@ -1,5 +1,5 @@
 import * as pb from '#gen';
-import type { AddressFamily, LoadBalancer, PlacedAddress, PlacedLoadBalancer, Port } from '@fairlead/model';
+import type { AddressFamily, LoadBalancer, PlacedAddress, PlacedLoadBalancer, Port, Protocol } from '@fairlead/model';
 import * as read from './check.ts';
 import { inKeyOrder } from './key-order.ts';
 import { affinityFromProto, optionsFromProto, optionsToProto } from './options.ts';
@@ -104,16 +104,15 @@ function placedAddressFromProto(proto: pb.PlacedAddress, path: string): PlacedAd
   };
 }
 
-function portToProto({ name, port, target, check, proxyProtocol }: Port): pb.Port.$Properties {
+function portToProto({ name, protocol, port, target, check, proxyProtocol }: Port): pb.Port.$Properties {
   const reached = { ...targetToProto(target), check: checkToProto(check), proxyProtocol };
-  return { name, protocol: pb.Protocol.PROTOCOL_TCP, port, ...reached };
+  return { name, protocol: PROTOCOL_TO_PROTO[protocol], port, ...reached };
 }
 
 function portFromProto(proto: pb.Port, path: string): Port {
-  if (proto.protocol !== pb.Protocol.PROTOCOL_TCP) throw read.invalid(`${path}.protocol`, 'must be TCP');
   return {
     name: read.readOptionalName(proto.name, `${path}.name`),
-    protocol: 'TCP',
+    protocol: readProtocol(proto.protocol, `${path}.protocol`),
     port: read.readPort(proto.port, `${path}.port`),
     target: targetFromProto(proto, path),
     check: checkFromProto(read.required(proto.check, `${path}.check`), `${path}.check`),
@@ -121,11 +120,22 @@ function portFromProto(proto: pb.Port, path: string): Port {
   };
 }
 
+function readProtocol(protocol: pb.Protocol, path: string): Protocol {
+  if (protocol === pb.Protocol.PROTOCOL_TCP) return 'TCP';
+  if (protocol === pb.Protocol.PROTOCOL_UDP) return 'UDP';
+  throw read.invalid(path, 'must be TCP or UDP');
+}
+
 function readFamily(family: pb.AddressFamily, path: string): AddressFamily {
   if (family === pb.AddressFamily.ADDRESS_FAMILY_IPV4) return 'ipv4';
   if (family === pb.AddressFamily.ADDRESS_FAMILY_IPV6) return 'ipv6';
   throw read.invalid(path, 'must be IPv4 or IPv6');
 }
+
+const PROTOCOL_TO_PROTO: Readonly<Record<Protocol, pb.Protocol>> = {
+  TCP: pb.Protocol.PROTOCOL_TCP,
+  UDP: pb.Protocol.PROTOCOL_UDP,
+};
 
 const FAMILY_TO_PROTO: Readonly<Record<AddressFamily, pb.AddressFamily>> = {
   ipv4: pb.AddressFamily.ADDRESS_FAMILY_IPV4,

@@ -83,6 +83,7 @@ it.each<[what: string, field: string, read: () => unknown]>([
   ['port 0', 'load_balancer.ports[0].port', readPort({ port: 0 })],
   ['port 65536', 'load_balancer.ports[0].port', readPort({ port: 65_536 })],
   ['no protocol', 'load_balancer.ports[0].protocol', readPort({ protocol: 0 })],
+  ['SCTP', 'load_balancer.ports[0].protocol', readPort({ protocol: 3 })],
   ['an unknown protocol', 'load_balancer.ports[0].protocol', readPort({ protocol: 17 as pb.Protocol })],
   ['no target', 'load_balancer.ports[0].target', readPort({ nodePort: null })],
   ['node port 0', 'load_balancer.ports[0].node_port.node_port', readPort({ nodePort: {} })],

@@ -1265,7 +1265,13 @@ export namespace fairlead {
             PROTOCOL_UNSPECIFIED = 0,
 
             /** PROTOCOL_TCP value */
-            PROTOCOL_TCP = 1
+            PROTOCOL_TCP = 1,
+
+            /** PROTOCOL_UDP value */
+            PROTOCOL_UDP = 2,
+
+            /** Has its number, and is refused: no machine serves it yet. */
+            PROTOCOL_SCTP = 3
         }
 
         /** Represents a Port. */

@@ -2341,6 +2341,8 @@ export const fairlead = $root.fairlead = (() => {
             const valuesById = $Object.create(null), values = $Object.create(valuesById);
             values[valuesById[0] = "PROTOCOL_UNSPECIFIED"] = 0;
             values[valuesById[1] = "PROTOCOL_TCP"] = 1;
+            values[valuesById[2] = "PROTOCOL_UDP"] = 2;
+            values[valuesById[3] = "PROTOCOL_SCTP"] = 3;
             return values;
         })();
 

@@ -102,7 +102,7 @@ const check: fc.Arbitrary<Port['check']> = fc.oneof(
 const port = fc.record(
   {
     name: optionalName,
-    protocol: fc.constant('TCP' as const),
+    protocol: fc.constantFrom('TCP' as const, 'UDP' as const),
     port: portNumber,
     target,
     check,
@@ -140,7 +140,7 @@ export const loadBalancer: fc.Arbitrary<LoadBalancer> = fc.record(
     wantedAddresses: oneOfEachFamily,
     pool: name,
     families: fc.constantFrom(['ipv4' as const], ['ipv6' as const], ['ipv6' as const, 'ipv4' as const]),
-    ports: fc.uniqueArray(port, { maxLength: 3, selector: ({ port }) => port }),
+    ports: fc.uniqueArray(port, { maxLength: 3, selector: ({ port, protocol }) => `${port}/${protocol}` }),
     labels,
     namespaceLabels: labels,
     expectsAnswer: fc.constant(true as const),

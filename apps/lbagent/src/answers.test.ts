@@ -27,7 +27,7 @@ function wanted(...services: { id: string; port: number; backends: number[] }[])
       address: address('10.0.0.9'),
       port: backend,
       check: { kind: 'none' as const },
-      draining: false,
+      stage: 'serving' as const,
     }));
     const vip = address('10.0.0.1');
     return { key: `${vip}|${port}`, loadBalancerId: id, owner: id, vip, port, profile: { kind: 'plain' }, servers };

@@ -11,7 +11,7 @@ import {
   type ServerCheck,
   type WorkerState,
 } from '@fairlead/haproxy';
-import { type NodeCheck, nodeCheckKey, type Wanted, type WantedService } from './wanted.ts';
+import { type NodeCheck, nodeCheckKey, type Stage, type Wanted, type WantedService } from './wanted.ts';
 
 /** Which backend, which server names and which shared checks serve what is wanted. */
 export interface Assignment {
@@ -29,7 +29,8 @@ export interface AssignedService {
 }
 
 export interface AssignedServer extends Server {
-  readonly draining: boolean;
+  readonly stage: Stage;
+  readonly lastResort: boolean;
 }
 
 export interface AssignedNodeCheck {
@@ -128,14 +129,17 @@ function nameServers(
   const nameById = new Map([...(running?.servers.values() ?? [])].map((server) => [server.id, server.name]));
   const taken = new Set(running?.servers.keys() ?? []);
   const servers: AssignedServer[] = [];
-  for (const { id, address, port, check, draining } of service.servers) {
-    const name = nameById.get(id) ?? freeServerName(taken);
+  for (const { id, address, port, check, stage, lastResort = false } of service.servers) {
+    const known = nameById.get(id);
+    // What is to get no connections is not made for it.
+    if (known === undefined && stage !== 'serving') continue;
+    const name = known ?? freeServerName(taken);
     taken.add(name);
     const place = check.kind === 'node' ? checks.get(nodeCheckKey(check.check)) : undefined;
     if (check.kind === 'node' && !place) return undefined;
     const own: ServerCheck = check.kind === 'node' ? { kind: 'none' } : check;
     const tracked: ServerCheck = place ? { kind: 'track', backend: place.backend, server: `n${place.index}` } : own;
-    servers.push({ name, id, address, port, check: tracked, draining });
+    servers.push({ name, id, address, port, check: tracked, stage, lastResort });
   }
   return servers;
 }

@@ -105,7 +105,7 @@ function configOf(assignment: Assignment, stock: number, settings: HaproxySettin
       vip: wanted.vip,
       port: wanted.port,
       profile: wanted.profile,
-      servers: servers.filter((server) => !server.draining),
+      servers: servers.filter(({ stage }) => stage === 'serving'),
       owner: wanted.owner,
     })),
     slots: [...profiles.keys()].sort().map((name) => ({ profile: profiles.get(name)!, size: settings.slots })),

@@ -16,6 +16,8 @@ export interface Leaving {
   readonly server: string;
   /** Its service is gone as a whole: at once. */
   readonly gone: boolean;
+  /** How long its connections may go on; absent: as this machine thinks fit. */
+  readonly drainSeconds?: number;
 }
 
 /** PURE. Servers of old workers that nobody wants any more. */
@@ -23,11 +25,13 @@ export function leavingServers(workers: readonly OldWorker[], wanted: Wanted): r
   return workers.flatMap(({ pid, services, backends }) =>
     [...services].flatMap(([key, backend]) => {
       const service = wanted.services.get(key);
-      const kept = new Set(service?.servers.map((server) => `${server.address} ${server.port}`));
+      const staying = service?.servers.filter(({ stage }) => stage !== 'leaving') ?? [];
+      const kept = new Set(staying.map((server) => `${server.address} ${server.port}`));
+      const drain = service?.drainSeconds === undefined ? {} : { drainSeconds: service.drainSeconds };
       const servers = [...(backends.get(backend)?.servers.values() ?? [])];
       return servers
         .filter(({ address, port }) => !kept.has(`${address} ${port}`))
-        .map(({ name }) => ({ pid, backend, server: name, gone: service === undefined }));
+        .map(({ name }) => ({ pid, backend, server: name, gone: service === undefined, ...drain }));
     }),
   );
 }
@@ -38,7 +42,11 @@ export function overdue(
   since: ReadonlyMap<string, number>,
   { now, drainMs }: { readonly now: number; readonly drainMs: number },
 ): readonly Leaving[] {
-  return leaving.filter((each) => each.gone || now - (since.get(leavingKey(each)) ?? now) >= drainMs);
+  const isOver = (each: Leaving): boolean => {
+    const allowedMs = each.drainSeconds === undefined ? drainMs : each.drainSeconds * 1000;
+    return now - (since.get(leavingKey(each)) ?? now) >= allowedMs;
+  };
+  return leaving.filter((each) => each.gone || isOver(each));
 }
 
 export function leavingKey({ pid, backend, server }: Leaving): string {

@@ -2,6 +2,7 @@ import { observeBackends } from '@fairlead/haproxy';
 import type { MachineConfig } from '@fairlead/model';
 import { refresh, type View } from './advance.ts';
 import { apply, type Applied, type DataPlane } from './apply.ts';
+import { drainRules } from './drain-rules.ts';
 import type { HaproxySide } from './haproxy-side.ts';
 import type { KernelSide } from './kernel-side.ts';
 import { narrow, type Narrowed } from './narrow.ts';
@@ -17,7 +18,9 @@ export interface PassParts {
   readonly haproxy: HaproxySide;
   readonly kernel: KernelSide;
   readonly ownership: Ownership;
-  readonly options: Omit<PlanOptions, 'owned'> & {
+  readonly options: {
+    /** How long a removed backend keeps the connections it has, when its service does not say. */
+    readonly drainSeconds: number;
     /** Below so many free slots of a profile the stock is filled up in a quiet moment. */
     readonly lowSlots: number;
   };
@@ -65,7 +68,8 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   const looked = input.look === 'all' || !input.view || (input.look === 'unfinished' && !isManageable(input.known));
   const { view, repairs } =
     looked || !input.view ? await lookAt(held.state.config, parts) : { view: input.view, repairs: [] };
-  const options = { ...parts.options, owned: new Set(view.owned) };
+  const drain = drainRules(wanted.services, parts.options.drainSeconds);
+  const options = { drain, owned: new Set(view.owned) };
   const part = !looked && input.known ? await partOf(view, { ...input, known: input.known }, parts) : undefined;
   const planned = plan(part?.wanted ?? wanted, part?.observed ?? view, options);
   const applying = apply(planned.steps, parts.plane, view);
@@ -78,7 +82,7 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   });
   const seen = part ? new Set(part.observed.worker.backends.keys()) : 'all';
   const first = { view, plan: planned, planned: seen, applied, looked, reloaded: false, trouble: [] } as const;
-  const low = [...view.freeSlots.values()].some((free) => free.size < options.lowSlots);
+  const low = [...view.freeSlots.values()].some((free) => free.size < parts.options.lowSlots);
   const wantsFold = planned.assignment.unplaced.length > 0 || (low && input.foldWhenLow);
   const last = wantsFold ? await foldAndFinish(first, { wanted, options }, parts) : first;
   if (planned.steps.length > 0) parts.haproxy.rewrite();

@@ -1,13 +1,20 @@
-import { nodeCheckBackendName, type ObservedBackend, parseSlotName, type WorkerState } from '@fairlead/haproxy';
-import type { AssignedService, Assignment } from './assign.ts';
+import {
+  nodeCheckBackendName,
+  type ObservedBackend,
+  type ObservedServer,
+  parseSlotName,
+  type WorkerState,
+} from '@fairlead/haproxy';
+import type { AssignedServer, AssignedService, Assignment } from './assign.ts';
+import type { DrainRules } from './drain-rules.ts';
 import { type Halves, inOrder, type Step } from './step.ts';
-import { nodeCheckKey, type Wanted } from './wanted.ts';
+import { nodeCheckKey, type Stage, type Wanted } from './wanted.ts';
 
 export interface ServersInput {
   readonly wanted: Wanted;
   readonly assignment: Assignment;
   readonly worker: WorkerState;
-  readonly drainSeconds: number;
+  readonly drain: DrainRules;
 }
 
 export interface ServersPlan extends Halves {
@@ -16,10 +23,10 @@ export interface ServersPlan extends Halves {
 }
 
 /**
- * Servers to add, to let in again, to drain and to delete. One that is no longer wanted drains for `drainSeconds`, but
- * not before one that stays is alive; with the whole service gone its connections end at once.
+ * Servers to add, to let in again, to drain and to delete. One that leaves drains for the time of its service, but not
+ * before one that stays is alive; with the whole service gone its connections end at once.
  */
-export function planServers({ wanted, assignment, worker, drainSeconds }: ServersInput): ServersPlan {
+export function planServers({ wanted, assignment, worker, drain }: ServersInput): ServersPlan {
   const add: Step[] = [];
   const remove: Step[] = [];
   const serviceIn = new Map<string, AssignedService>();
@@ -27,14 +34,8 @@ export function planServers({ wanted, assignment, worker, drainSeconds }: Server
   for (const [key, service] of inOrder(assignment.services)) {
     serviceIn.set(service.backend, service);
     const running = worker.backends.get(service.backend);
-    for (const { draining, ...server } of service.servers) {
-      const found = running?.servers.get(server.name);
-      const at = { key, backend: service.backend, server: server.name };
-      if (!found) add.push({ kind: 'add-server', key, backend: service.backend, server });
-      const check = server.check.kind;
-      const unchecked = (check === 'http' || check === 'tcp') && found?.checked === false;
-      if (found && (found.maintenance || unchecked) && !draining) add.push({ kind: 'resume-server', check, ...at });
-      if (found?.maintenance !== true && draining) remove.push({ kind: 'drain-server', ...at });
+    for (const server of service.servers) {
+      add.push(...letIn(server, running?.servers.get(server.name), { key, backend: service.backend }));
     }
   }
   const keyOf = new Map([...worker.services].map(([key, backend]) => [backend, key]));
@@ -45,10 +46,10 @@ export function planServers({ wanted, assignment, worker, drainSeconds }: Server
     const routed = keyOf.get(name);
     // It serves from here until the reload gives it its new place.
     if (routed !== undefined && unplaced.has(routed)) continue;
-    const kept = new Set(service?.servers.map((server) => server.name) ?? []);
+    const stages = new Map(service?.servers.map((server) => [server.name, server.stage]));
     const gone = routed !== undefined && !wanted.services.has(routed);
     const key = service?.wanted.key ?? routed ?? name;
-    const leaving = removeServers(backend, { backend: name, key, kept, gone, drainSeconds });
+    const leaving = letOut(backend, { backend: name, key, stages, gone, service, drain });
     if (leaving.length === 0 || !service || !waitsForAnother(service, backend)) {
       remove.push(...leaving);
       continue;
@@ -59,18 +60,36 @@ export function planServers({ wanted, assignment, worker, drainSeconds }: Server
   return { add, remove, postponed };
 }
 
+function letIn(
+  { stage, lastResort, ...server }: AssignedServer,
+  found: ObservedServer | undefined,
+  { key, backend }: { readonly key: string; readonly backend: string },
+): readonly Step[] {
+  if (stage !== 'serving') return [];
+  const at = { key, backend, server: server.name };
+  const check = server.check.kind;
+  const asksItself = check === 'http' || check === 'tcp';
+  const opened: Step[] = [];
+  if (!found) opened.push({ kind: 'add-server', key, backend, server });
+  else if (found.maintenance || (asksItself && !found.checked && !lastResort)) {
+    opened.push({ kind: 'resume-server', check, ...at });
+  }
+  const isKept = found?.maintenance === false && !found.checked && found.up;
+  return lastResort && asksItself && !isKept ? [...opened, { kind: 'keep-server', ...at }] : opened;
+}
+
 /** How long servers that leave wait for one that stays to come alive. Nodes take a second or two. */
 const PATIENCE_SECONDS = 10;
 
 /** True while servers stay, none of them is alive, and one may still become so: those that leave may be all that answers. */
 function waitsForAnother(service: AssignedService, running: ObservedBackend): boolean {
-  const staying = service.servers.flatMap(({ draining, name, check }) => {
+  const staying = service.servers.flatMap(({ stage, name, check, lastResort }) => {
     const server = running.servers.get(name);
-    return draining || server?.maintenance === true ? [] : [{ server, check: check.kind }];
+    return stage !== 'serving' || server?.maintenance === true ? [] : [{ server, check: check.kind, lastResort }];
   });
   // One that has no check of its own is as alive as its node from the beginning.
-  const isAlive = ({ server, check }: (typeof staying)[number]): boolean =>
-    server ? server.up : check === 'track' || check === 'none';
+  const isAlive = ({ server, check, lastResort }: (typeof staying)[number]): boolean =>
+    server ? server.up : check === 'track' || check === 'none' || lastResort;
   if (staying.some(isAlive)) return false;
   return staying.some(({ server }) => server === undefined || server.secondsInState < PATIENCE_SECONDS);
 }
@@ -97,22 +116,32 @@ export function freeNodeChecks(wanted: Wanted, worker: WorkerState): readonly St
 interface Removal {
   readonly backend: string;
   readonly key: string;
-  readonly kept: ReadonlySet<string>;
+  /** By name; a server that is not here leaves. */
+  readonly stages: ReadonlyMap<string, Stage>;
   readonly gone: boolean;
-  readonly drainSeconds: number;
+  readonly service: AssignedService | undefined;
+  readonly drain: DrainRules;
 }
 
 type Leaving = Extract<Step, { kind: 'drain-server' | 'delete-server' }>;
 
-function removeServers(running: ObservedBackend, removal: Removal): readonly Leaving[] {
-  const { backend, key, kept, gone, drainSeconds } = removal;
+function letOut(running: ObservedBackend, removal: Removal): readonly Leaving[] {
+  const { backend, key, stages, gone } = removal;
   return [...running.servers.values()].sort(byName).flatMap((server): Leaving[] => {
-    if (kept.has(server.name)) return [];
+    const stage = stages.get(server.name) ?? 'leaving';
+    if (stage === 'serving') return [];
     const at = { key, backend, server: server.name };
-    const expired = server.maintenance && server.secondsInState >= drainSeconds;
     const drain: Leaving[] = server.maintenance ? [] : [{ kind: 'drain-server', ...at }];
-    return [...drain, { kind: 'delete-server', ...at, force: gone || expired }];
+    if (stage === 'draining') return drain;
+    return [...drain, { kind: 'delete-server', ...at, force: gone || isOverdue(server, removal) }];
   });
+}
+
+/** A service that moved to another backend leaves connections behind, which end only when it is not served there any more. */
+function isOverdue(server: ObservedServer, { service, drain }: Removal): boolean {
+  if (!server.maintenance) return false;
+  if (service) return server.secondsInState >= (service.wanted.drainSeconds ?? drain.seconds);
+  return server.secondsInState >= drain.longestSeconds() && !drain.isServed(server);
 }
 
 function holdsServices(backend: string): boolean {

@@ -2,6 +2,7 @@ import { nodeCheckServerName, type ObservedServer, slotName, PLAIN } from '@fair
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advance, type View, viewOf } from './advance.ts';
+import { drainRules } from './drain-rules.ts';
 import { narrow } from './narrow.ts';
 import { plan } from './plan.ts';
 import type { Step } from './step.ts';
@@ -9,7 +10,7 @@ import { CONFIG, node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from '.
 import { type Wanted, wantedOf } from './wanted.ts';
 
 const READ = { families: ['ipv4'] as const, nodeChecks: new Map(), heldClusters: new Set<string>() };
-const OPTIONS = { owned: new Set(['edge-1']), drainSeconds: 30 };
+const OPTIONS = { owned: new Set(['edge-1']), drain: drainRules(new Map(), 30) };
 const VIP = '10.9.0.150';
 
 /** A worker as it is after a start with nothing to serve. */
@@ -104,10 +105,88 @@ it('a draining backend that is wanted again gets connections again', () => {
   carryOut(plan(ONE, view, OPTIONS).steps, view);
   const draining = THREE_NODES.map((each, index) => (index === 0 ? node('node-1', { draining: true }) : each));
   const drain = plan(wantedFor([placed('a', VIP, [nodePort(80)])], nodeSet(draining)), view, OPTIONS);
-  expect(drain.steps.map((step) => step.kind)).toEqual(['drain-server']);
-  carryOut(drain.steps, view);
+  expect(drain.steps.map((step) => step.kind)).toEqual(['drain-server', 'delete-server']);
+  advance(view, drain.steps[0]!);
   const back = plan(ONE, view, OPTIONS);
   expect(back.steps.map((step) => step.kind)).toEqual(['resume-server']);
+});
+
+const HEALTHZ = { kind: 'http', port: 32_000, path: '/healthz' } as const;
+
+function local(
+  nodes: readonly string[],
+  change: { drainingNodes?: readonly string[]; lastResort?: true } = {},
+): Wanted {
+  const target = { kind: 'node-port', nodePort: 30_080, nodes, ...change } as const;
+  return wantedFor([placed('a', VIP, [nodePort(80, { target, check: HEALTHZ })], { drainTimeoutMs: 5_000 })]);
+}
+
+/** As `change` of a server in the one backend of policy Local. */
+function checkSays(view: View, name: string, change: Partial<ObservedServer>): void {
+  const { servers } = view.worker.backends.get('slot_healthz_0')!;
+  servers.set(name, { ...servers.get(name)!, ...change });
+}
+
+it('a node whose pods end keeps its connections for as long as it is named, and no longer', () => {
+  const view = freshView();
+  carryOut(plan(local(['node-1', 'node-2']), view, OPTIONS).steps, view);
+  for (const name of ['tcp0', 'tcp1']) checkSays(view, name, { up: true });
+  const ends = local(['node-2'], { drainingNodes: ['node-1'] });
+  expect(plan(ends, view, OPTIONS).steps.map(({ kind }) => kind)).toEqual(['drain-server']);
+  carryOut(plan(ends, view, OPTIONS).steps, view);
+  checkSays(view, 'tcp0', { secondsInState: 3_600 });
+  expect(plan(ends, view, OPTIONS).steps).toEqual([]);
+  const gone = plan(local(['node-2']), view, OPTIONS).steps;
+  expect(gone).toMatchObject([{ kind: 'delete-server', server: 'tcp0', force: true }]);
+});
+
+it('each service has its own time to drain', () => {
+  const view = freshView();
+  carryOut(plan(local(['node-1', 'node-2']), view, OPTIONS).steps, view);
+  for (const name of ['tcp0', 'tcp1']) checkSays(view, name, { up: true });
+  advance(view, plan(local(['node-2']), view, OPTIONS).steps[0]!);
+  const forced = (secondsInState: number): unknown => {
+    checkSays(view, 'tcp0', { secondsInState });
+    return plan(local(['node-2']), view, OPTIONS).steps.map((step) => 'force' in step && step.force);
+  };
+  expect([forced(4), forced(5)]).toEqual([[false], [true]]);
+});
+
+it('pods that end and are all that is left get connections, though the check of their nodes says no', () => {
+  const view = freshView();
+  const steps = plan(local(['node-1'], { lastResort: true }), view, OPTIONS).steps;
+  expect(steps.map(({ kind }) => kind)).toEqual(['add-address', 'add-server', 'keep-server', 'add-service', 'catch']);
+  carryOut(steps, view);
+  expect(plan(local(['node-1'], { lastResort: true }), view, OPTIONS).steps).toEqual([]);
+  const ready = plan(local(['node-1']), view, OPTIONS).steps;
+  expect(ready.map(({ kind }) => kind)).toEqual(['resume-server']);
+});
+
+it('a node that serves becomes the last resort without a moment in which nobody is let in', () => {
+  const view = freshView();
+  carryOut(plan(local(['node-1']), view, OPTIONS).steps, view);
+  checkSays(view, 'tcp0', { up: true });
+  const steps = plan(local(['node-1'], { lastResort: true }), view, OPTIONS).steps;
+  expect(steps.map(({ kind }) => kind)).toEqual(['keep-server']);
+});
+
+it('connections that a change of policy leaves behind end only when nobody is served there any more', () => {
+  const view = freshView();
+  carryOut(plan(ONE, view, OPTIONS).steps, view);
+  for (const step of plan(local(['node-1', 'node-2']), view, OPTIONS).steps) {
+    if (step.kind !== 'delete-server') advance(view, step);
+  }
+  const { servers } = view.worker.backends.get('slot_plain_0')!;
+  for (const [name, server] of servers) servers.set(name, { ...server, secondsInState: 3_600 });
+  const forced = (wanted: Wanted): unknown[] =>
+    plan(wanted, view, { ...OPTIONS, drain: drainRules(wanted.services, 30) }).steps.flatMap((step) =>
+      step.kind === 'delete-server' && step.backend === 'slot_plain_0' ? [[step.server, step.force]] : [],
+    );
+  expect(forced(local(['node-1', 'node-2']))).toEqual([
+    ['tcp0', false],
+    ['tcp1', false],
+    ['tcp2', true],
+  ]);
 });
 
 it('what finds no free slot waits for a reload, and the others do not', () => {
@@ -136,7 +215,13 @@ it('a Service that changes its kind of check moves to a backend of that kind', (
 
 describe('for any two wishes, one after the other', () => {
   const names = ['node-1', 'node-2', 'node-3', 'node-4'];
-  const port = fc.record({ port: fc.integer({ min: 80, max: 84 }), local: fc.boolean(), nodes: fc.subarray(names) });
+  const port = fc.record({
+    port: fc.integer({ min: 80, max: 84 }),
+    local: fc.boolean(),
+    nodes: fc.subarray(names),
+    ending: fc.subarray(names),
+    lastResort: fc.boolean(),
+  });
   const loadBalancer = fc.record({
     id: fc.constantFrom('a', 'b', 'c', 'd'),
     vip: fc.constantFrom(VIP, '10.9.0.151'),
@@ -153,11 +238,17 @@ describe('for any two wishes, one after the other', () => {
         placed(
           id,
           vip,
-          ports.map(({ port: number, local, nodes: named }) =>
-            local
+          ports.map(({ port: number, local: isLocal, nodes: named, ending, lastResort }) =>
+            isLocal
               ? nodePort(number, {
-                  target: { kind: 'node-port', nodePort: 30_000 + number, nodes: named },
-                  check: { kind: 'http', port: 32_000, path: '/healthz' },
+                  target: {
+                    kind: 'node-port',
+                    nodePort: 30_000 + number,
+                    nodes: named,
+                    drainingNodes: ending.filter((name) => !named.includes(name)),
+                    ...(lastResort ? { lastResort } : {}),
+                  },
+                  check: HEALTHZ,
                 })
               : nodePort(number),
           ),

@@ -1,5 +1,6 @@
 import { nodeCheckServerName, type WorkerState } from '@fairlead/haproxy';
 import { type Assignment, assignToWorker } from './assign.ts';
+import type { DrainRules } from './drain-rules.ts';
 import { diffAddresses } from './links/plan.ts';
 import type { LinkAddress, ObservedAddress } from './links/types.ts';
 import type { CaughtPort } from './nftables/types.ts';
@@ -28,8 +29,7 @@ export interface Observed {
 export interface PlanOptions {
   /** VRRP instances whose addresses belong on this machine now. */
   readonly owned: ReadonlySet<string>;
-  /** How long a removed backend keeps the connections it has. */
-  readonly drainSeconds: number;
+  readonly drain: DrainRules;
 }
 
 /** The steps from what is there to what is wanted; none when they agree. Nothing depends on the order of anything. */
@@ -37,7 +37,7 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
   const { worker } = observed;
   const assignment = assignToWorker(wanted, worker);
   const addresses = planAddresses(wanted, observed, options);
-  const servers = planServers({ wanted, assignment, worker, drainSeconds: options.drainSeconds });
+  const servers = planServers({ wanted, assignment, worker, drain: options.drain });
   const services = planServices(assignment, worker);
   const caught = planCaught(assignment, observed);
   const steps = [

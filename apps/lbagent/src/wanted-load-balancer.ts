@@ -1,4 +1,4 @@
-import { mapKey, pickByRendezvous, PLAIN, type Profile, serverIds } from '@fairlead/haproxy';
+import { mapKey, PLAIN, type Profile, serverIds } from '@fairlead/haproxy';
 import {
   type Address,
   type AddressFamily,
@@ -8,7 +8,6 @@ import {
   isCheckPath,
   type LoadBalancer,
   type MachineConfig,
-  type Node,
   type NodeSet,
   type PlacedAddress,
   type PlacedLoadBalancer,
@@ -17,10 +16,12 @@ import {
   refusal,
   specialUse,
 } from '@fairlead/model';
+import { chooseEndpoints, chooseNodes } from './choose-backends.ts';
 import { type NodeCheckChoice, nodeCheckOf } from './node-check-choice.ts';
 import {
   type NodeCheck,
   nodeCheckKey,
+  type Stage,
   type WantedCheck,
   type WantedServer,
   type WantedService,
@@ -110,53 +111,29 @@ function oneService(
   const servers = uniqueById(backends.map((backend, index) => ({ ...backend, id: ids[index]! })));
   const key = mapKey(vip, port.port);
   const owner = displayName(lb) || lb.id;
-  return { service: { key, loadBalancerId: lb.id, owner, vip, port: port.port, profile, servers } };
+  const drain = lb.drainTimeoutMs === undefined ? {} : { drainSeconds: Math.ceil(lb.drainTimeoutMs / 1000) };
+  return { service: { key, loadBalancerId: lb.id, owner, vip, port: port.port, profile, servers, ...drain } };
 }
 
 type Backend = Omit<WantedServer, 'id'>;
 
 function backendsOf(lb: LoadBalancer, port: Port, vip: Address, around: Surroundings): readonly Backend[] {
   const { target } = port;
+  const { nodeSet, choice } = around;
   if (target.kind === 'endpoints') {
     const check = checkOf(port, undefined);
-    return target.endpoints.map((endpoint) => ({
-      label: endpoint.name,
-      address: endpoint.address,
-      port: endpoint.port,
-      draining: endpoint.draining,
-      check,
-    }));
+    return chooseEndpoints(target.endpoints, nodeSet).map(({ endpoint: { name, address, port: number }, stage }) => {
+      return { label: name, address, port: number, stage, check };
+    });
   }
-  const { nodeSet, choice } = around;
   if (!nodeSet) return [];
-  return eligibleNodes(nodeSet, target.nodes, lb.id).flatMap((node) => {
+  return chooseNodes(nodeSet, target, lb.id).flatMap(({ node, stage }) => {
     const address = node.addresses.find((each) => familyOf(each) === familyOf(vip)) ?? node.addresses[0];
     if (address === undefined) return [];
     const check = checkOf(port, { address, choice });
-    return [{ label: node.name, address, port: target.nodePort, draining: node.draining, check }];
+    const lastResort = target.lastResort ? { lastResort: true as const } : {};
+    return [{ label: node.name, address, port: target.nodePort, stage, check, ...lastResort }];
   });
-}
-
-/**
- * `Local` names its nodes. `Cluster` takes at most maxBackends of the eligible ones; when none is eligible any more the
- * last answer is better than none, so all are taken. A draining node stays where it would have been chosen.
- */
-function eligibleNodes(nodeSet: NodeSet, named: 'all' | readonly string[], key: string): readonly Node[] {
-  const byName = new Map(nodeSet.nodes.map((node) => [node.name, node]));
-  if (named !== 'all') {
-    return [...new Set(named)].sort().flatMap((name) => {
-      const node = byName.get(name);
-      return node && (node.eligible || node.draining) ? [node] : [];
-    });
-  }
-  const eligible = nodeSet.nodes.filter((node) => node.eligible && !node.draining);
-  const active = eligible.length > 0 ? eligible : nodeSet.nodes.filter((node) => !node.draining);
-  const draining = nodeSet.nodes.filter((node) => node.draining);
-  const names = (nodes: readonly Node[]): string[] => nodes.map((node) => node.name);
-  const chosen = pickByRendezvous(key, names(active), nodeSet.maxBackends);
-  const before = pickByRendezvous(key, names([...active, ...draining]), nodeSet.maxBackends);
-  const leaving = before.filter((name) => byName.get(name)!.draining);
-  return [...chosen, ...leaving].map((name) => byName.get(name)!);
 }
 
 function checkOf(port: Port, node: { address: Address; choice: NodeCheckChoice } | undefined): WantedCheck {
@@ -175,11 +152,13 @@ function definition({ address, port, check }: Backend): string {
 }
 
 // Two names for one address and port are one server; it drains when both do.
+const STAGES: readonly Stage[] = ['serving', 'draining', 'leaving'];
 function uniqueById(servers: readonly WantedServer[]): readonly WantedServer[] {
   const byId = new Map<number, WantedServer>();
   for (const server of servers) {
     const other = byId.get(server.id);
-    byId.set(server.id, other ? { ...other, draining: other.draining && server.draining } : server);
+    const stage = other && STAGES.indexOf(other.stage) < STAGES.indexOf(server.stage) ? other.stage : server.stage;
+    byId.set(server.id, other ? { ...other, stage } : server);
   }
   return [...byId.values()].sort((a, b) => (a.label < b.label ? -1 : a.label > b.label ? 1 : a.id - b.id));
 }

@@ -24,6 +24,8 @@ export interface WantedService {
   readonly port: number;
   readonly profile: Profile;
   readonly servers: readonly WantedServer[];
+  /** How long a server that leaves keeps its connections; absent: as this machine thinks fit. */
+  readonly drainSeconds?: number;
 }
 
 export interface WantedServer {
@@ -34,9 +36,16 @@ export interface WantedServer {
   readonly address: Address;
   readonly port: number;
   readonly check: WantedCheck;
-  /** Keeps the connections it has, gets no new ones. */
-  readonly draining: boolean;
+  readonly stage: Stage;
+  /** It gets connections whatever its check says: it is known why that fails. */
+  readonly lastResort?: true;
 }
+
+/**
+ * `serving`: gets connections. The others get no new ones: `draining` keeps what it has for as long as it is named so,
+ * `leaving` for the drain time of its service.
+ */
+export type Stage = 'serving' | 'draining' | 'leaving';
 
 export type WantedCheck =
   | { readonly kind: 'none' }

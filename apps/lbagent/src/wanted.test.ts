@@ -9,7 +9,9 @@ const OPTIONS = { families: ['ipv4'] as const, nodeChecks: new Map(), heldCluste
 const VIP = '10.9.0.150';
 
 function backends(wanted: Wanted, key = `${VIP}|80`): string[] {
-  return wanted.services.get(key)!.servers.map((server) => `${server.label}${server.draining ? ' draining' : ''}`);
+  return wanted.services
+    .get(key)!
+    .servers.map((server) => `${server.label}${server.stage === 'serving' ? '' : ` ${server.stage}`}`);
 }
 
 it('a Cluster-policy port is served by every eligible node, checked once per node', () => {
@@ -35,7 +37,7 @@ it('at most maxBackends nodes serve one port, the same ones whatever the order',
 it('a node that is not eligible gets nothing; a draining one keeps what it has', () => {
   const nodes = [node('node-1'), node('node-2', { eligible: false }), node('node-3', { draining: true })];
   const wanted = wantedOf(stateOf([placed('a', VIP, [nodePort(80)])], nodeSet(nodes)), OPTIONS);
-  expect(backends(wanted)).toEqual(['node-1', 'node-3 draining']);
+  expect(backends(wanted)).toEqual(['node-1', 'node-3 leaving']);
 });
 
 it('when no node is eligible any more the last ones go on', () => {
@@ -45,6 +47,39 @@ it('when no node is eligible any more the last ones go on', () => {
     'node-2',
     'node-3',
   ]);
+});
+
+it('when every node is on its way out they go on until another one comes', () => {
+  const nodes = ['node-1', 'node-2'].map((name) => node(name, { eligible: false, draining: true }));
+  const of = (...more: ReturnType<typeof node>[]) =>
+    backends(wantedOf(stateOf([placed('a', VIP, [nodePort(80)])], nodeSet([...nodes, ...more])), OPTIONS));
+  expect(of()).toEqual(['node-1', 'node-2']);
+  expect(of(node('node-3'))).toEqual(['node-1 leaving', 'node-2 leaving', 'node-3']);
+});
+
+it('a pod leaves with its node, is left out with it, and goes on when nothing else is left', () => {
+  const endpoint = (name: string, on: string, draining = false) => {
+    const where = address(`10.200.0.${name.charCodeAt(0)}`);
+    return { name, address: where, port: 8080, draining, node: on };
+  };
+  const of = (...endpoints: ReturnType<typeof endpoint>[]) => {
+    const nodes = [
+      node('stays'),
+      node('leaves', { eligible: false, draining: true }),
+      node('excluded', { eligible: false }),
+    ];
+    const port = nodePort(80, { target: { kind: 'endpoints', endpoints }, check: { kind: 'tcp' } });
+    return backends(wantedOf(stateOf([placed('a', VIP, [port])], nodeSet(nodes)), OPTIONS));
+  };
+  const all = [
+    endpoint('a', 'stays'),
+    endpoint('b', 'leaves'),
+    endpoint('c', 'excluded'),
+    endpoint('d', 'stays', true),
+  ];
+  expect(of(...all, endpoint('e', 'unheard-of'))).toEqual(['a', 'b leaving', 'd draining', 'e']);
+  expect(of(...all.slice(1, 3))).toEqual(['b leaving', 'c']);
+  expect(of(endpoint('b', 'leaves'), endpoint('d', 'stays', true))).toEqual(['b', 'd draining']);
 });
 
 it('Local names its nodes and asks each by HTTP; no nodes are no backends, not all', () => {
@@ -58,6 +93,9 @@ it('Local names its nodes and asks each by HTTP; no nodes are no backends, not a
   expect(some.services.get(`${VIP}|80`)!.profile).toEqual({ kind: 'http', path: '/healthz' });
   expect(some.services.get(`${VIP}|80`)!.servers[0]!.check).toEqual({ kind: 'http', port: 32000 });
   expect(backends(wantedOf(stateOf([placed('a', VIP, [local([])])]), OPTIONS))).toEqual([]);
+  const target = { kind: 'node-port', nodePort: 30080, nodes: ['node-1'], drainingNodes: ['node-2'] } as const;
+  const ending = nodePort(80, { target, check: { kind: 'http', port: 32000, path: '/healthz' } });
+  expect(backends(wantedOf(stateOf([placed('a', VIP, [ending])]), OPTIONS))).toEqual(['node-1', 'node-2 draining']);
 });
 
 it('endpoints are asked by TCP, themselves', () => {

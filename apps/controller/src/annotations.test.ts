@@ -14,7 +14,7 @@ const BESIDE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 function ask(key: string, value: string): Desired {
   const annotations = { ...BESIDE[key], [key]: value };
-  const around = { cluster: 'prod', defaultClass: false, namespaceLabels: {}, readyNodes: [] };
+  const around = { cluster: 'prod', defaultClass: false, namespaceLabels: {}, slices: [] };
   return desired(service({ metadata: { annotations } }), around);
 }
 

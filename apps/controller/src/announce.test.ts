@@ -8,13 +8,14 @@ import type { Ensured } from './session.ts';
 import type { Served, Verdict } from './status.ts';
 import { statusChange } from './status.ts';
 import { VIP } from './testing/fake-cloudagent.ts';
-import { HTTP, node, service, type ServiceParts } from './testing/objects.ts';
+import { HTTP, node, service, type ServiceParts, slice } from './testing/objects.ts';
 
 function wish(
   parts: ServiceParts,
   readyNodes: readonly string[] = [],
 ): Extract<Desired, { kind: 'wanted' }>['loadBalancer'] {
-  const wanted = desired(service(parts), { cluster: 'prod', defaultClass: false, namespaceLabels: {}, readyNodes });
+  const slices = [slice(...readyNodes.map((name) => [name, 'ready'] as const))];
+  const wanted = desired(service(parts), { cluster: 'prod', defaultClass: false, namespaceLabels: {}, slices });
   if (wanted.kind !== 'wanted') throw new Error('not wanted');
   return wanted.loadBalancer;
 }

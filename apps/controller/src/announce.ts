@@ -124,6 +124,8 @@ function isLocal(wanted: LoadBalancer): boolean {
 /** Everything but where pods are ready: pods that come, go and move are no news. */
 function settings(wanted: LoadBalancer): string {
   const withoutNodes = (port: Port): unknown =>
-    port.target.kind === 'node-port' && port.target.nodes !== 'all' ? { ...port, target: port.target.nodePort } : port;
+    port.target.kind === 'node-port' && port.target.nodes === 'all'
+      ? port
+      : { ...port, target: port.target.kind === 'node-port' ? port.target.nodePort : port.target.kind };
   return JSON.stringify({ ...wanted, ports: wanted.ports.map(withoutNodes), expectsAnswer: '' });
 }

@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { ServiceSpec } from './cluster/objects.ts';
+import type { ServiceSpec, SliceObject } from './cluster/objects.ts';
 import { narrowService } from './cluster/narrow.ts';
 import type { Desired, Surroundings } from './desired.ts';
 import { CLASS, desired } from './desired.ts';
-import { HTTP, service, type ServiceParts } from './testing/objects.ts';
+import { HTTP, service, type ServiceParts, slice } from './testing/objects.ts';
 
-const AROUND: Surroundings = { cluster: 'prod', defaultClass: false, namespaceLabels: { team: 'web' }, readyNodes: [] };
+const AROUND: Surroundings = { cluster: 'prod', defaultClass: false, namespaceLabels: { team: 'web' }, slices: [] };
 
 function ask(parts: ServiceParts = {}, around: Partial<Surroundings> = {}): Desired {
   return desired(service(parts), { ...AROUND, ...around });
@@ -45,7 +45,7 @@ it('serves every port, in their order', () => {
 it('sends connections of policy Local only to nodes with ready pods, known by their health port', () => {
   const wish = ask(
     { spec: { externalTrafficPolicy: 'Local', healthCheckNodePort: 31_000 } },
-    { readyNodes: ['b', 'a'] },
+    { slices: [slice(['b', 'ready'], ['a', 'ready'])] },
   );
   expect(wish).toMatchObject({
     loadBalancer: {
@@ -59,13 +59,33 @@ it('names no node for policy Local when no pod is ready, rather than all of them
   expect(wish).toMatchObject({ loadBalancer: { ports: [{ target: { nodes: [] } }] } });
 });
 
+it('lets nodes whose pods end or are not ready keep the connections they have', () => {
+  const local = { spec: { externalTrafficPolicy: 'Local', healthCheckNodePort: 31_000 } };
+  const targetOf = (...slices: SliceObject[]): unknown => {
+    const wish = ask(local, { slices });
+    return wish.kind === 'wanted' && wish.loadBalancer.ports[0]!.target;
+  };
+  const both = slice(['a', 'ready'], ['b', 'ending'], ['c', 'closed'], ['a', 'ending']);
+  expect(targetOf(both)).toMatchObject({ nodes: ['a'], drainingNodes: ['b', 'c'] });
+  expect(targetOf(slice(['b', 'ending']), slice(['c', 'closed'], ['a', 'ready']))).toEqual(targetOf(both));
+});
+
+it('sends connections of policy Local to pods that end when no other is left, whatever their nodes say', () => {
+  const local = { spec: { externalTrafficPolicy: 'Local', healthCheckNodePort: 31_000 } };
+  const target = { nodes: ['b'], drainingNodes: ['c'], lastResort: true };
+  const slices = [slice(['b', 'ending'], ['c', 'closed'])];
+  expect(ask(local, { slices })).toMatchObject({ loadBalancer: { ports: [{ target }] } });
+});
+
 it('expects an answer once a pod is ready, or while its EndpointSlices are still to come', () => {
-  expect(ask({}, { readyNodes: ['a'] })).toMatchObject({ loadBalancer: { expectsAnswer: true } });
-  expect(ask({ spec: { hasSelector: true } }, { readyNodes: undefined })).toMatchObject({
+  expect(ask({}, { slices: [slice(['a', 'ready'])] })).toMatchObject({ loadBalancer: { expectsAnswer: true } });
+  expect(ask({ spec: { hasSelector: true } }, { slices: undefined })).toMatchObject({
     loadBalancer: { expectsAnswer: true },
   });
-  expect(ask({ spec: { hasSelector: true } }, { readyNodes: [] })).not.toHaveProperty('loadBalancer.expectsAnswer');
-  expect(ask({}, { readyNodes: undefined })).not.toHaveProperty('loadBalancer.expectsAnswer');
+  expect(ask({ spec: { hasSelector: true } }, { slices: [slice(['a', 'closed'])] })).not.toHaveProperty(
+    'loadBalancer.expectsAnswer',
+  );
+  expect(ask({}, { slices: undefined })).not.toHaveProperty('loadBalancer.expectsAnswer');
   expect(ask()).not.toMatchObject({ loadBalancer: { expectsAnswer: true } });
 });
 

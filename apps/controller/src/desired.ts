@@ -1,9 +1,10 @@
 import type { Check, Labels, LoadBalancer, Port, Refusal, Target } from '@fairlead/model';
 import { refusal } from '@fairlead/model';
 import { readAnnotations } from './annotations.ts';
+import { endpointNodes, someReady } from './endpoints.ts';
 import { refusedFields, refusedForeignAnnotations } from './not-served.ts';
 import { requestedAddress } from './requested.ts';
-import type { ServiceObject, ServicePort, ServiceSpec } from './cluster/objects.ts';
+import type { ServiceObject, ServicePort, ServiceSpec, SliceObject } from './cluster/objects.ts';
 import { OURS } from './cluster/objects.ts';
 
 export const CLASS = 'fairlead.dev/haproxy';
@@ -15,8 +16,8 @@ export interface Surroundings {
   /** True: a Service without a class is ours too. */
   readonly defaultClass: boolean;
   readonly namespaceLabels: Labels;
-  /** Nodes with a ready pod of the Service, by its EndpointSlices, without duplicates; undefined: it has no slice yet. */
-  readonly readyNodes: readonly string[] | undefined;
+  /** Its EndpointSlices; undefined: it has none yet. */
+  readonly slices: readonly SliceObject[] | undefined;
 }
 
 export type Desired =
@@ -35,9 +36,7 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
   const address = requestedAddress(service);
   const annotations = readAnnotations(ourAnnotations(metadata.annotations));
   const pool = annotations.values['fairlead.dev/pool'];
-  const ports = spec.ports.map((port, index) =>
-    describePort(port, index, { spec, readyNodes: around.readyNodes ?? [] }),
-  );
+  const ports = spec.ports.map((port, index) => describePort(port, index, { spec, slices: around.slices ?? [] }));
   const refusals = [
     ...refusedFields(spec),
     ...ports.flatMap((port) => ('refusals' in port ? port.refusals : [])),
@@ -69,8 +68,8 @@ function ourAnnotations(annotations: Readonly<Record<string, string>>): Record<s
 }
 
 /** With ready pods, or with slices still to come; once these say that no pod is ready there is nothing to wait for. */
-function expectsAnswer(spec: ServiceSpec, { readyNodes }: Surroundings): boolean {
-  return readyNodes === undefined ? spec.hasSelector === true : readyNodes.length > 0;
+function expectsAnswer(spec: ServiceSpec, { slices }: Surroundings): boolean {
+  return slices === undefined ? spec.hasSelector === true : someReady(slices);
 }
 
 /** Type LoadBalancer of our class; without a class only where we are the default. */
@@ -81,13 +80,13 @@ export function isOurs(spec: ServiceSpec, defaultClass: boolean): boolean {
 
 interface PortContext {
   readonly spec: ServiceSpec;
-  readonly readyNodes: readonly string[];
+  readonly slices: readonly SliceObject[];
 }
 
 function describePort(
   port: ServicePort,
   index: number,
-  { spec, readyNodes }: PortContext,
+  { spec, slices }: PortContext,
 ): { port: Port } | { refusals: Refusal[] } {
   const refusals = refusedPort(port, `spec.ports[${index}]`);
   if (refusals.length > 0) return { refusals };
@@ -95,12 +94,21 @@ function describePort(
   const target: Target = {
     kind: 'node-port',
     nodePort: port.nodePort ?? 0,
-    nodes: local ? [...readyNodes].sort() : 'all',
+    ...(local ? localNodes(slices) : { nodes: 'all' }),
   };
   const check: Check = local
     ? { kind: 'http', port: spec.healthCheckNodePort ?? 0, path: '/healthz' }
     : { kind: 'node' };
   return { port: { name: port.name ?? '', protocol: 'TCP', port: port.port, target, check } };
+}
+
+function localNodes(slices: readonly SliceObject[]): Omit<Extract<Target, { kind: 'node-port' }>, 'kind' | 'nodePort'> {
+  const { serving, draining, lastResort } = endpointNodes(slices);
+  return {
+    nodes: serving,
+    ...(draining.length > 0 ? { drainingNodes: draining } : {}),
+    ...(lastResort ? { lastResort } : {}),
+  };
 }
 
 function refusedPort(port: ServicePort, path: string): Refusal[] {

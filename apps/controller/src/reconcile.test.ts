@@ -75,7 +75,7 @@ const cluster: Cluster = {
   services: () => [world.service!].values(),
   nodes: () => [node()],
   namespaceLabels: () => (world.namespaceKnown ? {} : undefined),
-  readyNodes: () => [],
+  slices: () => [],
   observeService: () => {},
   get synced() {
     return world.synced;

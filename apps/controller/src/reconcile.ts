@@ -68,8 +68,8 @@ function wishOf(service: ServiceObject, { cluster, clusterName, defaultClass }: 
   if (service.metadata.deletionTimestamp !== undefined) return { kind: 'not-ours' };
   const namespaceLabels = cluster.namespaceLabels(service.metadata.namespace);
   if (namespaceLabels === undefined) return undefined;
-  const readyNodes = cluster.readyNodes(keyOf(service.metadata));
-  return desired(service, { cluster: clusterName, defaultClass, namespaceLabels, readyNodes });
+  const slices = cluster.slices(keyOf(service.metadata));
+  return desired(service, { cluster: clusterName, defaultClass, namespaceLabels, slices });
 }
 
 /** Load balancers of earlier Services of the same name: the UID is the identity. */

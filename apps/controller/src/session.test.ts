@@ -53,7 +53,7 @@ afterEach(async () => {
 });
 
 function wish(parts: ServiceParts = {}): Extract<Desired, { kind: 'wanted' }>['loadBalancer'] {
-  const around = { cluster: 'prod', defaultClass: false, namespaceLabels: {}, readyNodes: [] };
+  const around = { cluster: 'prod', defaultClass: false, namespaceLabels: {}, slices: [] };
   const wanted = desired(service(parts), around);
   if (wanted.kind !== 'wanted') throw new Error('not wanted');
   return wanted.loadBalancer;

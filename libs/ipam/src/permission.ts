@@ -4,7 +4,7 @@ import type { Labels, LoadBalancer, Pool, Refusal } from '@fairlead/model';
 /** The part of a load balancer that addresses are given by. */
 export type Wanted = Pick<
   LoadBalancer,
-    | 'id'
+  | 'id'
   | 'cluster'
   | 'namespace'
   | 'name'

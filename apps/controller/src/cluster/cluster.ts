@@ -16,8 +16,8 @@ export interface Cluster {
   nodes(): readonly NodeObject[];
   /** Undefined: the namespace has not been seen yet. */
   namespaceLabels(namespace: string): Labels | undefined;
-  /** Nodes with a ready pod of the Service, sorted; undefined: none of its EndpointSlices has been seen yet. */
-  readyNodes(serviceKey: string): readonly string[] | undefined;
+  /** EndpointSlices of the Service, in order of name; undefined: none of them has been seen yet. */
+  slices(serviceKey: string): readonly SliceObject[] | undefined;
   /** Takes the API server's answer to a write of a Service. */
   observeService(raw: unknown): void;
   /** True once every kind has been listed whole. */
@@ -94,14 +94,9 @@ export function createCluster(marks: Marks): Cluster {
     services: () => services.values(),
     nodes: () => [...nodes.values()],
     namespaceLabels: (namespace) => namespaces.get(namespace)?.labels,
-    readyNodes(serviceKey) {
+    slices(serviceKey) {
       const known = slicesOf.get(serviceKey);
-      if (known === undefined) return undefined;
-      const names = new Set<string>();
-      for (const key of known) {
-        for (const name of slices.get(key)?.readyNodes ?? []) names.add(name);
-      }
-      return [...names].sort();
+      return known && [...known].sort().flatMap((key) => slices.get(key) ?? []);
     },
     observeService(raw) {
       const object = narrowService(raw);

@@ -7,7 +7,9 @@ import type {
   NodeObject,
   ServiceObject,
   ServicePort,
+  SliceEndpoint,
   SliceObject,
+  SlicePort,
 } from './objects.ts';
 import { EXCLUDE_LABEL, FINALIZER, MAINTENANCE, OURS } from './objects.ts';
 
@@ -74,18 +76,42 @@ export function narrowNode(raw: unknown): NodeObject | undefined {
   });
 }
 
-/** Keeps the names of the nodes with a ready endpoint. A slice without a Service is nobody's. */
+/** Keeps ports, and where each endpoint is and how it is. A slice without a Service is nobody's. */
 export function narrowSlice(raw: unknown): SliceObject | undefined {
   const metadata = narrowMetadata(raw);
   const service = text(field(field(field(raw, 'metadata'), 'labels'), 'kubernetes.io/service-name'));
   if (metadata === undefined || service === undefined) return undefined;
-  const ready = new Set<string>();
-  for (const endpoint of list(field(raw, 'endpoints'))) {
-    const node = text(field(endpoint, 'nodeName'));
-    // Absent means ready (discovery.k8s.io/v1, EndpointConditions).
-    if (node !== undefined && field(field(endpoint, 'conditions'), 'ready') !== false) ready.add(node);
-  }
-  return { name: metadata.name, service: `${metadata.namespace}/${service}`, readyNodes: [...ready].sort() };
+  return {
+    name: metadata.name,
+    service: `${metadata.namespace}/${service}`,
+    ports: list(field(raw, 'ports')).flatMap(narrowSlicePort),
+    endpoints: list(field(raw, 'endpoints')).map(narrowEndpoint),
+  };
+}
+
+// Without a number it means "any port", which nothing can be sent to.
+function narrowSlicePort(raw: unknown): SlicePort[] {
+  const port = integer(field(raw, 'port'));
+  const name = text(field(raw, 'name')) ?? '';
+  return port === undefined ? [] : [{ name, protocol: text(field(raw, 'protocol')) ?? 'TCP', port }];
+}
+
+function narrowEndpoint(raw: unknown): SliceEndpoint {
+  const target = field(raw, 'targetRef');
+  return defined({
+    pod: field(target, 'kind') === 'Pod' ? text(field(target, 'name')) : undefined,
+    node: text(field(raw, 'nodeName')),
+    addresses: texts(field(raw, 'addresses')) ?? [],
+    state: stateOf(field(raw, 'conditions')),
+  });
+}
+
+/** Absent, it is ready, and serves as it is ready (discovery.k8s.io/v1, EndpointConditions). */
+function stateOf(conditions: unknown): SliceEndpoint['state'] {
+  const ready = field(conditions, 'ready') !== false;
+  if (ready) return 'ready';
+  const ends = field(conditions, 'terminating') === true && field(conditions, 'serving') === true;
+  return ends ? 'ending' : 'closed';
 }
 
 export function narrowNamespace(raw: unknown): NamespaceObject | undefined {

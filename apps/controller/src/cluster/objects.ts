@@ -87,12 +87,30 @@ export interface NodeObject {
   readonly internalIps: readonly string[];
 }
 
-/** What an EndpointSlice says about where a Service's ready pods are. */
+/** What an EndpointSlice says about where a Service's pods are and how they are. */
 export interface SliceObject {
   readonly name: string;
   /** `namespace/name` of the Service. */
   readonly service: string;
-  readonly readyNodes: readonly string[];
+  readonly ports: readonly SlicePort[];
+  readonly endpoints: readonly SliceEndpoint[];
+}
+
+/** Where all endpoints of the slice serve the Service's port of that name. */
+export interface SlicePort {
+  readonly name: string;
+  readonly protocol: string;
+  readonly port: number;
+}
+
+export interface SliceEndpoint {
+  /** Its Pod; absent when it is none. */
+  readonly pod?: string;
+  readonly node?: string;
+  /** As written; all of them are the same endpoint. */
+  readonly addresses: readonly string[];
+  /** `ending`: on its way out, and it still answers. `closed`: it does not answer, or is not to be asked. */
+  readonly state: 'ready' | 'ending' | 'closed';
 }
 
 export interface NamespaceObject {

@@ -1,4 +1,12 @@
-import type { NodeObject, ServiceObject, ServicePort, ServiceSpec, ServiceStatus } from '../cluster/objects.ts';
+import type {
+  NodeObject,
+  ServiceObject,
+  ServicePort,
+  ServiceSpec,
+  ServiceStatus,
+  SliceEndpoint,
+  SliceObject,
+} from '../cluster/objects.ts';
 import type { Metadata } from '../cluster/objects.ts';
 import { CLASS } from '../desired.ts';
 
@@ -41,4 +49,19 @@ export function service({ metadata, spec, status }: ServiceParts = {}): ServiceO
 /** A node that serves. */
 export function node(parts: Partial<NodeObject> = {}): NodeObject {
   return { name: 'node-1', deleting: false, taints: [], podCidrs: [], internalIps: ['10.1.0.1'], ...parts };
+}
+
+/** A slice of shop/front with one pod each on these nodes, for port "http". */
+export function slice(...endpoints: readonly (readonly [node: string, state: SliceEndpoint['state']])[]): SliceObject {
+  return {
+    name: 'front-1',
+    service: 'shop/front',
+    ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+    endpoints: endpoints.map(([node, state], index) => ({
+      pod: `front-${node}-${index}`,
+      node,
+      addresses: [`10.200.${node.charCodeAt(0)}.${index + 2}`],
+      state,
+    })),
+  };
 }

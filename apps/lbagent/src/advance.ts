@@ -10,7 +10,7 @@ import { familyOf, type MachineConfig } from '@fairlead/model';
 import { ownedInstances } from './keepalived/state.ts';
 import { linkAddressKey } from './links/plan.ts';
 import type { LinksObserved, ObservedAddress, ObservedLink } from './links/types.ts';
-import type { CaughtPort } from './nftables/types.ts';
+import type { CaughtPort, Limit, LimitedPort } from './nftables/types.ts';
 import type { Observed } from './plan.ts';
 import type { Step } from './step.ts';
 
@@ -26,6 +26,7 @@ export interface View extends Observed {
     readonly services: Map<string, string>;
   };
   readonly caught: Map<string, CaughtPort>;
+  readonly limits: Map<string, Limit>;
   readonly addresses: Map<string, ObservedAddress>;
   readonly links: readonly ObservedLink[];
   /** Backends that a service is sent to. */
@@ -39,12 +40,13 @@ export interface View extends Observed {
 export interface Seen {
   readonly worker: WorkerState;
   readonly caught: readonly CaughtPort[];
+  readonly limits: readonly Limit[];
   readonly links: LinksObserved;
   readonly config: MachineConfig;
 }
 
 /** A view of its own, so that changing it changes nothing else. */
-export function viewOf({ worker, caught, links, config }: Seen): View {
+export function viewOf({ worker, caught, limits, links, config }: Seen): View {
   const backends = [...worker.backends].map(
     ([name, backend]) => [name, { ...backend, servers: new Map(backend.servers) }] as const,
   );
@@ -53,6 +55,7 @@ export function viewOf({ worker, caught, links, config }: Seen): View {
     owned: ownedInstances(config, links),
     worker: { info: worker.info, backends: new Map(backends), services: new Map(worker.services) },
     caught: new Map(caught.map((each) => [mapKey(each.address, each.port), each])),
+    limits: new Map(limits.map((each) => [limitedService(each), each])),
     addresses: new Map(links.addresses.map((each) => [linkAddressKey(each), each])),
     links: links.links,
     routed: new Set(worker.services.values()),
@@ -131,6 +134,10 @@ export function advance(view: View, step: Step): void {
     case 'remove-service':
       route(view, step.key, undefined);
       return;
+    case 'limit':
+      if (step.to) view.limits.set(step.key, step.to);
+      else view.limits.delete(step.key);
+      return;
     case 'catch':
       view.caught.set(step.key, step.caught);
       return;
@@ -138,6 +145,12 @@ export function advance(view: View, step: Step): void {
       view.caught.delete(step.key);
       return;
   }
+}
+
+/** The key of the service that is limited there. */
+export function limitedService({ address, protocol, port }: LimitedPort): string {
+  const key = mapKey(address, port);
+  return protocol === 'tcp' ? key : `${key}/${protocol}`;
 }
 
 const FRESH = { maintenance: false, up: true, checked: true, secondsInState: 0 };

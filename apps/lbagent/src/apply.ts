@@ -1,9 +1,10 @@
 import type { Command, CommandSocket } from '@fairlead/haproxy';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { advance, type View } from './advance.ts';
+import { applyLimits } from './apply-limits.ts';
 import { commandsOf } from './commands.ts';
 import type { Links } from './links/types.ts';
-import { NftablesFailure } from './nftables/kernel.ts';
+import { isRefusal } from './nftables/kernel.ts';
 import type { Nftables } from './nftables/types.ts';
 import type { Step } from './step.ts';
 
@@ -43,7 +44,9 @@ export async function apply(steps: readonly Step[], plane: DataPlane, view: View
       addresses.catch(() => undefined);
       continue;
     }
-    if (group.channel === 'nftables') {
+    if (group.channel === 'limits') {
+      done += await applyLimits(possible, plane.nftables, { failed, note });
+    } else if (group.channel === 'nftables') {
       await addresses;
       done += await applyCaught(possible, plane, { failed, note });
     } else {
@@ -56,9 +59,10 @@ export async function apply(steps: readonly Step[], plane: DataPlane, view: View
   return { done, pending, failed };
 }
 
-type Channel = 'links' | 'servers' | 'map' | 'nftables';
+type Channel = 'links' | 'servers' | 'map' | 'nftables' | 'limits';
 
-interface Notes {
+/** Where steps leave what came of them. */
+export interface Notes {
   readonly failed: Map<string, string>;
   readonly note: (step: Step) => void;
 }
@@ -77,6 +81,7 @@ const CHANNEL: Readonly<Record<Step['kind'], Channel>> = {
   'drain-server': 'servers',
   'delete-server': 'servers',
   'free-node-check': 'servers',
+  limit: 'limits',
   catch: 'nftables',
   release: 'nftables',
 };
@@ -169,7 +174,7 @@ async function applyCaught(steps: readonly Step[], plane: DataPlane, notes: Note
     for (const step of steps) notes.note(step);
     return steps.length;
   } catch (error) {
-    if (!(error instanceof NftablesFailure) || error.baseMissing) throw error;
+    if (!isRefusal(error)) throw error;
     if (steps.length === 1) {
       notes.failed.set(subjectOf(steps[0]!), error.message);
       return 0;

@@ -25,13 +25,21 @@ const LINKS = {
   addresses: [ON_LINK, { device: 'eth0', address: address('10.9.0.100'), prefixLength: 32, ours: false }],
 };
 
+const LIMIT = {
+  address: VIP,
+  protocol: 'tcp' as const,
+  port: 80,
+  inForce: true,
+  allowed: ['10.0.0.0/8', '192.168.0.0/16'],
+};
+
 function view(): View {
   const worker = {
     info: INFO,
     backends: new Map([[BACKEND, { servers: new Map([[SERVER.name, SERVER]]) }]]),
     services: new Map([[KEY, BACKEND]]),
   };
-  return viewOf({ worker, caught: [{ address: VIP, port: 80 }], links: LINKS, config: CONFIG });
+  return viewOf({ worker, caught: [{ address: VIP, port: 80 }], limits: [LIMIT], links: LINKS, config: CONFIG });
 }
 
 function differenceOf(change: Partial<Surveyed>, left = view()): string | undefined {
@@ -40,6 +48,7 @@ function differenceOf(change: Partial<Surveyed>, left = view()): string | undefi
     servers: [{ backend: BACKEND, server: { ...SERVER, secondsInState: 99 } }],
     services: new Map([[KEY, BACKEND]]),
     caught: [{ address: VIP, port: 80 }],
+    limits: [{ ...LIMIT, allowed: LIMIT.allowed.toReversed() }],
     links: LINKS,
     ...change,
   };
@@ -58,6 +67,9 @@ const CHANGES: readonly (readonly [string, Partial<Surveyed>, string])[] = [
   ['a server that is gone', { servers: [] }, 'backend'],
   ['a service sent elsewhere', { services: new Map([[KEY, 'slot_plain_1']]) }, 'service'],
   ['a service nobody added', { services: new Map([...view().worker.services, ['10.9.0.9|1', BACKEND]]) }, 'service'],
+  ['a limit lost', { limits: [] }, 'who may connect'],
+  ['a limit out of force', { limits: [{ ...LIMIT, inForce: false }] }, 'who may connect'],
+  ['another range', { limits: [{ ...LIMIT, allowed: ['0.0.0.0/1'] }] }, 'who may connect'],
   ['a port no longer caught', { caught: [] }, 'caught'],
   ['a VIP that was taken off', { links: { ...LINKS, addresses: LINKS.addresses.slice(1) } }, 'address'],
   ['an anchor that went', { links: { ...LINKS, addresses: LINKS.addresses.slice(0, 1) } }, 'owned'],

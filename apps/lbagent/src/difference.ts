@@ -1,9 +1,10 @@
 import { mapKey, type ObservedServer, type ServerRow, type WorkerInfo } from '@fairlead/haproxy';
-import type { View } from './advance.ts';
+import { limitedService, type View } from './advance.ts';
 import { ownedInstances } from './keepalived/state.ts';
 import { linkAddressKey } from './links/plan.ts';
 import type { LinksObserved } from './links/types.ts';
-import type { CaughtPort } from './nftables/types.ts';
+import type { CaughtPort, Limit } from './nftables/types.ts';
+import { differs } from './plan-limits.ts';
 
 /** What is really there, in the form in which it is read. */
 export interface Surveyed {
@@ -12,6 +13,7 @@ export interface Surveyed {
   readonly servers: Iterable<ServerRow>;
   readonly services: ReadonlyMap<string, string>;
   readonly caught: readonly CaughtPort[];
+  readonly limits: readonly Limit[];
   readonly links: LinksObserved;
 }
 
@@ -25,6 +27,7 @@ export function* findDifference(view: View, seen: Surveyed): Generator<void, str
     (yield* differenceOfServers(view, seen)) ??
     (yield* differenceOfServices(view, seen)) ??
     (yield* differenceOfCaught(view, seen)) ??
+    (yield* differenceOfLimits(view, seen)) ??
     (yield* differenceOfLinks(view, seen))
   );
 }
@@ -68,6 +71,15 @@ function* differenceOfCaught(view: View, { caught }: Surveyed): Generator<void, 
   const seen = new Map(caught.map((each) => [mapKey(each.address, each.port), each]));
   for (const key of keysOf(view.caught, seen)) {
     if (view.caught.has(key) !== seen.has(key) && !view.touched.has(key)) return `what is caught: ${key}`;
+    yield;
+  }
+  return undefined;
+}
+
+function* differenceOfLimits(view: View, { limits }: Surveyed): Generator<void, string | undefined> {
+  const seen = new Map(limits.map((each) => [limitedService(each), each]));
+  for (const key of keysOf(view.limits, seen)) {
+    if (differs(view.limits.get(key), seen.get(key)) && !view.touched.has(key)) return `who may connect: ${key}`;
     yield;
   }
   return undefined;

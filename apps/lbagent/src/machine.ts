@@ -14,6 +14,7 @@ import { watchNodes } from './node-watch.ts';
 import { watchOldWorkers } from './old-worker-watch.ts';
 import { capabilitiesOf, closeParts, type MachinePrograms, openParts } from './parts.ts';
 import { startReconciler } from './reconcile.ts';
+import { createShutOut } from './shut-out.ts';
 import { readStateFile } from './state-file.ts';
 import { createStatusBoard, type StatusBoard } from './status-board.ts';
 
@@ -79,6 +80,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
   });
   const firstPass = Promise.withResolvers<void>();
   const surveySocket = openCommandSocket(parts.haproxy.statsSocket, SURVEY_TIMEOUT_MS);
+  const shutOut = createShutOut({ ...parts.haproxy, log });
   const reconciler = startReconciler({
     ...parts,
     surveySocket,
@@ -90,6 +92,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     lookEveryMs: LOOK_EVERY_MS,
     onPass(pass) {
       metrics.pass(pass);
+      shutOut.passed(pass.reached.view);
       firstPass.resolve();
     },
   });
@@ -143,6 +146,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
       unwatchNodes();
       unwatchOldWorkers();
       await reconciler.stop();
+      await shutOut.stop();
       surveySocket.close();
       await Promise.all([haproxy.written(), holder.written()]);
       await closeParts(parts);

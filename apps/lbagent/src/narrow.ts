@@ -40,6 +40,7 @@ export function narrow({ before, wanted, unfinished }: Wish, view: View): Narrow
         services: only(view.worker.services, keys),
       },
       caught: only(view.caught, keys),
+      limits: only(view.limits, keys),
       addresses: only(view.addresses, new Set([...vips].flatMap((vip) => placesOf(vip, [before, wanted])))),
     },
   };

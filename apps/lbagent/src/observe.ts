@@ -14,5 +14,5 @@ export async function observe(
     plane.nftables.observe(),
     plane.links.observe(),
   ]);
-  return { view: viewOf({ worker, caught: nft.caught, links, config }), base: nft.base };
+  return { view: viewOf({ worker, caught: nft.caught, limits: nft.limits, links, config }), base: nft.base };
 }

@@ -31,6 +31,7 @@ function freshView(slots = 8, nodeChecks = 8): View {
     config: CONFIG,
     worker: { info, backends, services: new Map() },
     caught: [],
+    limits: [],
     links: { links: [], addresses: [] },
   });
 }
@@ -336,7 +337,7 @@ describe('for any two wishes, one after the other', () => {
         settle(wantedOfWish(first), view);
         settle(wantedOfWish(second), view);
         const { worker, config } = view;
-        const counted = viewOf({ worker, config, caught: [], links: { links: [], addresses: [] } });
+        const counted = viewOf({ worker, config, caught: [], limits: [], links: { links: [], addresses: [] } });
         expect(view.freeSlots).toEqual(counted.freeSlots);
         expect(view.routed).toEqual(counted.routed);
       }),

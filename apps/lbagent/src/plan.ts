@@ -3,13 +3,14 @@ import { type Assignment, assignToWorker } from './assign.ts';
 import type { DrainRules } from './drain-rules.ts';
 import { diffAddresses } from './links/plan.ts';
 import type { LinkAddress, ObservedAddress } from './links/types.ts';
-import type { CaughtPort } from './nftables/types.ts';
+import type { CaughtPort, Limit } from './nftables/types.ts';
+import { planLimits } from './plan-limits.ts';
 import { freeNodeChecks, planServers } from './plan-servers.ts';
 import { type Halves, inOrder, type Step } from './step.ts';
 import { nodeCheckKey, type Wanted } from './wanted.ts';
 
 export interface Plan {
-  /** In order: additions from the address outwards, then removals in reverse. */
+  /** In order: who may connect, additions from the address outwards, then removals in reverse. */
   readonly steps: readonly Step[];
   /** What it leads to; `unplaced` waits for a reload. */
   readonly assignment: Assignment;
@@ -22,6 +23,8 @@ export interface Observed {
   readonly worker: WorkerState;
   /** By map key (`VIP|port`). */
   readonly caught: ReadonlyMap<string, CaughtPort>;
+  /** By the service's key (`VIP|port`). */
+  readonly limits: ReadonlyMap<string, Limit>;
   /** By `linkAddressKey`. */
   readonly addresses: ReadonlyMap<string, ObservedAddress>;
 }
@@ -40,7 +43,9 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
   const servers = planServers({ wanted, assignment, worker, drain: options.drain });
   const services = planServices(assignment, worker);
   const caught = planCaught(assignment, observed);
+  const limits = planLimits(wanted, observed.limits);
   const steps = [
+    ...limits.add,
     ...addresses.add,
     ...planNodeChecks(wanted, assignment, worker),
     ...servers.add,
@@ -48,6 +53,7 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
     ...caught.add,
     ...caught.remove,
     ...services.remove,
+    ...limits.remove,
     ...servers.remove,
     // Servers that go on for a while may still track a check that is no longer wanted.
     ...(assignment.unplaced.length > 0 || servers.postponed.length > 0 ? [] : freeNodeChecks(wanted, worker)),

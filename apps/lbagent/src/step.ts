@@ -1,6 +1,6 @@
 import type { Server, ServerCheck } from '@fairlead/haproxy';
 import type { LinkAddress } from './links/types.ts';
-import type { CaughtPort } from './nftables/types.ts';
+import type { CaughtPort, Limit } from './nftables/types.ts';
 import type { NodeCheck } from './wanted.ts';
 
 /** One change of the data plane. `key`: the service (`VIP|port`) it is for. */
@@ -15,6 +15,8 @@ export type Step =
   | ({ readonly kind: 'keep-server' } & ServerAt)
   | { readonly kind: 'add-service'; readonly key: string; readonly backend: string }
   | { readonly kind: 'move-service'; readonly key: string; readonly backend: string }
+  /** Opens the service to others than before, or to everyone when there is no `to`. */
+  | { readonly kind: 'limit'; readonly key: string; readonly from?: Limit; readonly to?: Limit }
   | { readonly kind: 'catch'; readonly key: string; readonly caught: CaughtPort }
   | { readonly kind: 'release'; readonly key: string; readonly caught: CaughtPort }
   | { readonly kind: 'remove-service'; readonly key: string }

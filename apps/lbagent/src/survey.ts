@@ -35,13 +35,14 @@ export async function survey(view: View, config: MachineConfig, parts: SurveyPar
   await readCurrentWorkerInfo(surveySocket);
   const commands = ['show info', 'show servers state', `show map ${plane.mapFile}`];
   const [info, servers, services] = (await surveySocket.run(commands)) as [string, string, string];
-  const { base, caught } = await plane.nftables.observe();
+  const { base, caught, limits } = await plane.nftables.observe();
   const links = await plane.links.observe();
   const seen = {
     info: parseInfo(info),
     servers: readServersState(servers),
     services: parseServiceMap(services),
     caught,
+    limits,
     links,
   };
   const difference = base === 'intact' ? await inSlices(findDifference(view, seen)) : `nftables table is ${base}`;

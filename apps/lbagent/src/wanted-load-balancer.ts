@@ -2,6 +2,7 @@ import { mapKey, PLAIN, type Profile, serverIds } from '@fairlead/haproxy';
 import {
   type Address,
   type AddressFamily,
+  allowedSources,
   displayName,
   familyOf,
   formatEndpoint,
@@ -112,7 +113,9 @@ function oneService(
   const key = mapKey(vip, port.port);
   const owner = displayName(lb) || lb.id;
   const drain = lb.drainTimeoutMs === undefined ? {} : { drainSeconds: Math.ceil(lb.drainTimeoutMs / 1000) };
-  return { service: { key, loadBalancerId: lb.id, owner, vip, port: port.port, profile, servers, ...drain } };
+  const allowed = lb.sourceRanges && allowedSources(lb.sourceRanges, familyOf(vip));
+  const limit = allowed ? { allowed } : {};
+  return { service: { key, loadBalancerId: lb.id, owner, vip, port: port.port, profile, servers, ...drain, ...limit } };
 }
 
 type Backend = Omit<WantedServer, 'id'>;

@@ -26,6 +26,8 @@ export interface WantedService {
   readonly servers: readonly WantedServer[];
   /** How long a server that leaves keeps its connections; absent: as this machine thinks fit. */
   readonly drainSeconds?: number;
+  /** Clients who may connect, as disjoint CIDRs of the VIP's family; empty: nobody. Absent: everyone. */
+  readonly allowed?: readonly string[];
 }
 
 export interface WantedServer {

@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { address } from '@fairlead/model';
 import { programPath } from '../processes/namespace.fixture.ts';
+import { limitChange } from '../plan-limits.ts';
 import { run, runOrThrow } from '../processes/run.ts';
 import { diffCaught } from './elements.ts';
 import type { NftablesFailure } from './kernel.ts';
 import { openNftables } from './kernel.ts';
 import { DEFAULT_MARK, renderRuleset } from './ruleset.ts';
-import type { CaughtPort, RulesetSettings } from './types.ts';
+import type { CaughtPort, Limit, RulesetSettings } from './types.ts';
 
 const settings: RulesetSettings = {
   ipv4Port: 5000,
@@ -57,6 +58,53 @@ export async function lifeOfTheTable(): Promise<unknown> {
   const observed = await nftables.observe();
   await nftables.apply(diffCaught(change.add, observed.caught));
   seen['rebuilt'] = await nftables.observe();
+  await nftables.close();
+  return seen;
+}
+
+/** Who may reach a port, from limit to limit, as the real nft has it after each step. */
+export async function limits(): Promise<unknown> {
+  const nftables = open();
+  await nftables.ensureBase(settings);
+  const seen: Record<string, unknown> = {};
+  const tcp = { address: address('10.0.0.1'), protocol: 'tcp', port: 80 } as const;
+  const udp = { address: address('fd00::1'), protocol: 'udp', port: 53 } as const;
+  const now = async (): Promise<readonly Limit[]> => {
+    const found = (await nftables.observe()).limits.map((each) => ({ ...each, allowed: [...each.allowed].sort() }));
+    return found.sort((a, b) => (a.address < b.address ? -1 : 1));
+  };
+  const go = async (from: Limit | undefined, to: Limit | undefined): Promise<readonly Limit[]> => {
+    await nftables.limit([limitChange(from, to)]);
+    return now();
+  };
+  const open4 = (allowed: readonly string[], inForce = true): Limit => ({ ...tcp, inForce, allowed });
+  const first = open4(['10.0.0.0/8', '192.168.1.1/32']);
+  const six: Limit = { ...udp, inForce: true, allowed: ['fd00::/8', '2001:db8::1/128'] };
+  await nftables.limit([limitChange(undefined, first), limitChange(undefined, six)]);
+  seen['made'] = await now();
+  await go(six, undefined);
+  const narrower = open4(['10.1.0.0/16', '192.168.1.1/32']);
+  seen['narrower'] = await go(first, narrower);
+  seen['wider'] = await go(narrower, open4(['10.0.0.0/7']));
+  await go(open4(['10.0.0.0/7']), open4(['10.0.0.0/8']));
+  await nft('add element inet fairlead ok4 { 10.0.0.1 . tcp . 80 . 8.0.0.0/5 }');
+  seen['nested'] = await go((await now())[0], open4(['10.0.0.0/8']));
+  seen['nobody'] = await go(open4(['10.0.0.0/8']), open4([]));
+  seen['half'] = await go(open4([]), open4(['10.0.0.0/8'], false));
+  seen['refused'] = await nftables
+    .limit([{ port: tcp, add: [], remove: ['172.16.0.0/12'] }])
+    .catch((error: NftablesFailure) => [error.baseMissing, /^nft refused a change/.exec(error.message)?.[0]]);
+  seen['left'] = await go((await now())[0], undefined);
+  const many = (of: (index: number) => string) => Array.from({ length: 5000 }, (_, index) => of(index));
+  await nftables.limit([
+    limitChange(
+      undefined,
+      open4(many((index) => `172.${16 + (index >> 12)}.${(index >> 4) & 255}.${(index & 15) << 4}/28`)),
+    ),
+    limitChange(undefined, { ...six, allowed: many((index) => `2001:db8:${index.toString(16)}::/48`) }),
+  ]);
+  const [v4, v6] = await now();
+  seen['many'] = { v4: v4!.allowed.length, v6: v6!.allowed.length };
   await nftables.close();
   return seen;
 }

@@ -1,6 +1,7 @@
 import { openLineTool } from '../processes/line-tool.ts';
 import { run, runOrThrow } from '../processes/run.ts';
 import { renderChange } from './elements.ts';
+import { renderLimits } from './limits.ts';
 import { isMissing, parseComplaint, parseListing } from './parse.ts';
 import { renderRuleset, TABLE } from './ruleset.ts';
 import type { TableFamily } from './ruleset.ts';
@@ -34,12 +35,19 @@ export class NftablesFailure extends Error {
   }
 }
 
+/** Nothing is amiss with the table: only this very change cannot be made. */
+export function isRefusal(error: unknown): error is NftablesFailure {
+  return error instanceof NftablesFailure && !error.baseMissing;
+}
+
 /** Changes go through one `nft -i` that stays (0.3 ms each); looking starts an nft of its own (about 10 ms). */
 export function openNftables(options: NftablesOptions): Nftables {
   let settings = options.settings;
   const tool = openLineTool({
     argv: [options.nft, '-i'],
     sentinel: 'fairlead_sync',
+    // Thousands of ranges take their time.
+    timeoutMs: 30_000,
     complaint: /(?:[^\n]*Error: [^\n]*\n)?[^\n]*fairlead_sync\n[ \t^~]*\n/,
   });
 
@@ -63,7 +71,7 @@ export function openNftables(options: NftablesOptions): Nftables {
         return parseListing([listed.stdout, ...(beside.code === 0 ? [beside.stdout] : [])], settings);
       }
       const complaint = parseComplaint(listed.stderr);
-      if (complaint && isMissing(complaint)) return { base: 'missing', caught: [] };
+      if (complaint && isMissing(complaint)) return { base: 'missing', caught: [], limits: [] };
       throw new Error(
         `nft cannot list table inet ${TABLE}: ${listed.stderr.trim()}. Is nft installed, and may lbagent use it?`,
       );
@@ -81,19 +89,22 @@ export function openNftables(options: NftablesOptions): Nftables {
 
     async apply(change: CaughtChange): Promise<void> {
       const line = renderChange(change);
-      if (line === undefined) return;
-      // Every change may be repeated, so an nft that died is replaced and asked once more.
-      const { complaints } = await tool.send([line]).catch(() => tool.send([line]));
-      if (complaints.trim() === '') return;
-      const complaint = parseComplaint(complaints) ?? { message: complaints.trim().slice(0, 500) };
-      const where = complaint.at === undefined ? '' : ` at ${complaint.at}`;
-      throw new NftablesFailure(
-        `nft refused a change${where}: ${complaint.message}`,
-        isMissing(complaint),
-        complaint.at,
-      );
+      // This change may be repeated, so an nft that died is replaced and asked once more.
+      if (line !== undefined) judge(await tool.send([line]).catch(() => tool.send([line])));
+    },
+
+    async limit(changes): Promise<void> {
+      for (const line of renderLimits(changes)) judge(await tool.send([line]));
     },
 
     close: () => tool.close(),
   };
+}
+
+/** Throws what nft complained about. */
+function judge({ complaints }: { readonly complaints: string }): void {
+  if (complaints.trim() === '') return;
+  const complaint = parseComplaint(complaints) ?? { message: complaints.trim().slice(0, 500) };
+  const where = complaint.at === undefined ? '' : ` at ${complaint.at}`;
+  throw new NftablesFailure(`nft refused a change${where}: ${complaint.message}`, isMissing(complaint), complaint.at);
 }

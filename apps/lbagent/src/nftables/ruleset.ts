@@ -5,6 +5,20 @@ import type { Mark, RulesetSettings } from './types.ts';
 
 export const TABLE = 'fairlead';
 export const SETS = { ipv4: 'tcp4', ipv6: 'tcp6' } as const;
+/** Ports that are not open to everyone, and who may reach them. */
+export const LIMITED = { ipv4: 'lim4', ipv6: 'lim6' } as const;
+export const ALLOWED = { ipv4: 'ok4', ipv6: 'ok6' } as const;
+
+/** Sets that lbagent fills, with the types of what is in them. */
+export const OWN_SETS: Readonly<Record<string, readonly string[]>> = {
+  [SETS.ipv4]: ['ipv4_addr', 'inet_service'],
+  [SETS.ipv6]: ['ipv6_addr', 'inet_service'],
+  [LIMITED.ipv4]: ['ipv4_addr', 'inet_proto', 'inet_service'],
+  [LIMITED.ipv6]: ['ipv6_addr', 'inet_proto', 'inet_service'],
+  [ALLOWED.ipv4]: ['ipv4_addr', 'inet_proto', 'inet_service', 'ipv4_addr'],
+  [ALLOWED.ipv6]: ['ipv6_addr', 'inet_proto', 'inet_service', 'ipv6_addr'],
+};
+const INTERVALS: readonly string[] = [ALLOWED.ipv4, ALLOWED.ipv6];
 
 /** Bits that neither kube-proxy (0xc000), Calico (0xffff0000 by default, on nodes) nor Tailscale (0xff0000: 0x40000, 0x80000) uses. */
 export const DEFAULT_MARK: Mark = { value: 0x00f1_0000, mask: 0x00ff_0000 };
@@ -33,6 +47,8 @@ export interface BaseSet {
 /**
  * PURE. Chains and rules of the base.
  * `vrrp`: adverts only from the set's members, and only from this very link (RFC 5798: TTL 255 cannot be forged from afar).
+ * `sources`: every packet, not only the first, so that a client who is shut out is shut out at once; before connection
+ * tracking and before anything is caught or forwarded.
  * `catch`: `tproxy` to listeners on loopback, which are closed to everybody who is not caught.
  * The others: see `secondChance`.
  */
@@ -54,6 +70,13 @@ export function baseChains(settings: RulesetSettings): readonly BaseChain[] {
         'meta nfproto ipv6 meta l4proto 112 ip6 hoplimit != 255 counter drop',
         ...chance.noteDeparture,
       ],
+    },
+    {
+      family: 'inet',
+      name: 'sources',
+      hook: 'prerouting',
+      priority: 'raw',
+      rules: [shutOut('ip', 'ipv4'), shutOut('ip6', 'ipv6')],
     },
     {
       family: 'inet',
@@ -81,8 +104,10 @@ export function renderRuleset(settings: RulesetSettings): string {
   const lines = [
     `add table inet ${TABLE}`,
     `add table ip ${TABLE}`,
-    `add set inet ${TABLE} ${SETS.ipv4} { type ipv4_addr . inet_service; }`,
-    `add set inet ${TABLE} ${SETS.ipv6} { type ipv6_addr . inet_service; }`,
+    ...Object.entries(OWN_SETS).map(([name, types]) => {
+      const flags = INTERVALS.includes(name) ? ' flags interval;' : '';
+      return `add set inet ${TABLE} ${name} { type ${types.join(' . ')};${flags} }`;
+    }),
   ];
   for (const { family, name, type, seconds } of baseSets(settings)) {
     lines.push(`add set ${family} ${TABLE} ${name} { typeof ${type}; flags dynamic,timeout; timeout ${seconds}s; }`);
@@ -102,6 +127,11 @@ export function renderRuleset(settings: RulesetSettings): string {
 /** PURE. Sets of the base that the kernel fills by itself. */
 export function baseSets(settings: RulesetSettings): readonly BaseSet[] {
   return secondChance(settings).sets;
+}
+
+function shutOut(header: 'ip' | 'ip6', family: 'ipv4' | 'ipv6'): string {
+  const port = `${header} daddr . meta l4proto . th dport`;
+  return `${port} @${LIMITED[family]} ${port} . ${header} saddr != @${ALLOWED[family]} counter drop`;
 }
 
 function peersOf(settings: RulesetSettings, family: 'ipv4' | 'ipv6'): readonly Address[] {

@@ -6,6 +6,29 @@ export interface CaughtPort {
   readonly port: number;
 }
 
+/** Who may reach one port of one address. */
+export interface Limit extends LimitedPort {
+  /** False: half made, or half taken away; everyone may. */
+  readonly inForce: boolean;
+  /** CIDRs of the address's family; empty: nobody. */
+  readonly allowed: readonly string[];
+}
+
+export interface LimitedPort {
+  readonly address: Address;
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+}
+
+/** From one limit to another, of the same port. */
+export interface LimitChange {
+  readonly port: LimitedPort;
+  /** Absent: stays as it is. */
+  readonly inForce?: boolean;
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
 /** All that fixes the base: table, sets, chains and rules. */
 export interface RulesetSettings {
   /** HAProxy's transparent listener on 127.0.0.1. */
@@ -29,6 +52,7 @@ export interface NftablesObserved {
   /** `altered`: rules, chains or sets are not those of the settings given at the last `ensureBase`. */
   readonly base: 'intact' | 'altered' | 'missing';
   readonly caught: readonly CaughtPort[];
+  readonly limits: readonly Limit[];
 }
 
 export interface CaughtChange {
@@ -44,5 +68,10 @@ export interface Nftables {
   ensureBase(settings: RulesetSettings): Promise<void>;
   /** One transaction. Adding what is there is success; so is removing what is not. Throws `NftablesFailure`. */
   apply(change: CaughtChange): Promise<void>;
+  /**
+   * Opens and closes ports to clients. A port that gets other ranges goes from one list to the other in one transaction;
+   * a limit is filled before it is in force, and emptied after. Throws `NftablesFailure`; some of it may be done then.
+   */
+  limit(changes: readonly LimitChange[]): Promise<void>;
   close(): Promise<void>;
 }

@@ -96,7 +96,12 @@ export function tcpPort(port: number, nodePort: number, change: Partial<Port> = 
   return { name: '', protocol: 'TCP', port, target, check: { kind: 'node' }, ...change };
 }
 
-export function placed(id: string, vip: string, ports: readonly Port[]): PlacedLoadBalancer {
+export function placed(
+  id: string,
+  vip: string,
+  ports: readonly Port[],
+  change: Partial<LoadBalancer> = {},
+): PlacedLoadBalancer {
   const loadBalancer: LoadBalancer = {
     id,
     cluster: CLUSTER,
@@ -107,6 +112,7 @@ export function placed(id: string, vip: string, ports: readonly Port[]): PlacedL
     ports,
     labels: {},
     namespaceLabels: {},
+    ...change,
   };
   return { loadBalancer, addresses: [{ address: address(vip), network: 'lan', vrrpInstance: 'edge-1' }] };
 }

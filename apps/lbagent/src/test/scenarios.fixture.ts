@@ -28,7 +28,7 @@ const NODES = [1, 2, 3].map((index) => node(index));
 
 let generation = 0;
 
-function stateOf(loadBalancers: readonly PlacedLoadBalancer[], nodes: readonly Node[] = NODES): MachineState {
+export function stateOf(loadBalancers: readonly PlacedLoadBalancer[], nodes: readonly Node[] = NODES): MachineState {
   const nodeSet = { cluster: CLUSTER, nodes, maxBackends: 16, check: 'auto' as const, podRoutes: false };
   return {
     config: machineConfig(),
@@ -38,7 +38,7 @@ function stateOf(loadBalancers: readonly PlacedLoadBalancer[], nodes: readonly N
 }
 
 /** Returns when the machine says that it has applied it. */
-async function push(machine: Machine, state: MachineState): Promise<void> {
+export async function push(machine: Machine, state: MachineState): Promise<void> {
   generation += 1;
   const version = { epoch: 1, generation };
   const cause = { arrivedAt: performance.now(), traceparent: '' };
@@ -47,12 +47,12 @@ async function push(machine: Machine, state: MachineState): Promise<void> {
   await until(`generation ${generation} applied`, () => machine.board.current().applied.generation === generation);
 }
 
-async function owning(machine: Machine): Promise<void> {
+export async function owning(machine: Machine): Promise<void> {
   await until('addresses owned', () => machine.board.current().owned.length === 1);
   await until('VIP on the link', async () => (await runOrThrow(['ip', 'addr', 'show', 'eth0'])).includes(VIP));
 }
 
-async function haproxyNow() {
+export async function haproxyNow() {
   const { haproxySocket, haproxyMasterSocket, haproxyConfig } = runConfig();
   const socket = openCommandSocket(haproxySocket, 2_000);
   const map = haproxyConfig.replace('haproxy.cfg', 'services.map');
@@ -69,7 +69,7 @@ interface Probe {
   readonly slowestMs: number;
 }
 
-async function stopProbe(client: Peer): Promise<Probe> {
+export async function stopProbe(client: Peer): Promise<Probe> {
   return (await client.ask({ stop: true })) as Probe;
 }
 

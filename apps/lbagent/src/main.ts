@@ -136,7 +136,7 @@ async function serveMachine(settings: RunConfig): Promise<void> {
   const unwatch = watchProblems({ config, path }, problems, (now) => machine.board.find('preflight', now));
   shutdown.step('preflight', unwatch);
 
-  const enrolment = await awaitEnrolment({ ...config, log, signal: shutdown.signal }, (why) => {
+  const enrolment = await awaitEnrolment({ ...config, signal: shutdown.signal }, (why) => {
     // Without a certificate nobody can tell this machine anything new; what is on disk is served all the same.
     log.error(why);
     health.report('identity', why);

@@ -30,9 +30,9 @@ export function followLives(life: LifeParts): () => void {
   const stops = [
     () => watch.stop(),
     parts.supervisors.haproxy.subscribe((event) => {
+      if (event.kind === 'exited') setFit(false, life);
       log.info({ event }, 'haproxy');
       if (event.kind !== 'exited') return;
-      setFit(false, life);
       watch.look();
       reconciler.look();
     }),
@@ -62,11 +62,11 @@ function onLife(seen: HaproxyLife, life: LifeParts): void {
 }
 
 function setFit(fit: boolean, { parts, board, log }: LifeParts): void {
-  parts.ownership.setFit(fit).then(
-    () => board.find('track file', []),
-    (error: unknown) => {
-      log.error({ err: error }, "keepalived's track file cannot be written");
-      board.find('track file', ["keepalived's track file cannot be written: addresses will not move by it"]);
-    },
-  );
+  try {
+    parts.ownership.setFit(fit);
+    board.find('track file', []);
+  } catch (error) {
+    log.error({ err: error }, "keepalived's track file cannot be written");
+    board.find('track file', ["keepalived's track file cannot be written: addresses will not move by it"]);
+  }
 }

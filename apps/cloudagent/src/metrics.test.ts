@@ -34,7 +34,12 @@ function siteWith(owners: readonly string[]): Pick<MetricSources, 'keeper' | 'fl
 
 async function lines(owners: readonly string[], name: string): Promise<string[]> {
   const registry = new Registry();
-  const none = { watching: () => new Set<string>(), validity: () => undefined, now: () => 2_000 };
+  const none = {
+    watching: () => new Set<string>(),
+    isStoreWritable: () => true,
+    validity: () => undefined,
+    now: () => 2_000,
+  };
   registerMetrics(registry, { ...siteWith(owners), ...none });
   return (await registry.metrics()).split('\n').filter((line) => line.startsWith(`${name}{`));
 }

@@ -21,6 +21,8 @@ export interface MetricSources {
   readonly fleet: Pick<Fleet, 'view' | 'viewsOf'>;
   readonly board: Pick<StatusBoard, 'all'>;
   readonly watching: () => ReadonlySet<string>;
+  /** False: the last attempt to store something failed. */
+  readonly isStoreWritable: () => boolean;
   /** Of our own certificate; milliseconds since 1970. */
   readonly validity: CertificateSource['validity'];
   readonly now: () => number;
@@ -47,6 +49,8 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
   registerControllers(registry, sources);
   const { keeper } = sources;
   registerCertificateMetrics(registry, sources);
+  const writable = { name: 'fairlead_store_writable', help: '0 when changes cannot be stored, and are refused.' };
+  collected(registry, writable, (gauge) => gauge.set(Number(sources.isStoreWritable())));
   collected(registry, { name: 'fairlead_epoch', help: 'Which life of the cloudagent this is.' }, (gauge) =>
     gauge.set(keeper.truth.counters.epoch),
   );

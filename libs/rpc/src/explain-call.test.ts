@@ -76,7 +76,7 @@ it('nobody who listens is told apart', async () => {
   const { port } = server.address() as { port: number };
   await new Promise((resolve) => server.close(resolve));
   expect(await told(`127.0.0.1:${port}`, root)).toBe(
-    `the cloudagent at 127.0.0.1:${port} refuses connections: see that it runs, and that address and port are those of its --join-listen`,
+    `the cloudagent at 127.0.0.1:${port} refuses connections: see that it runs, and that it listens there`,
   );
 });
 

@@ -4544,6 +4544,9 @@ export namespace fairlead {
             /** ShowResponse loadBalancers. */
             loadBalancers: fairlead.v1.LoadBalancerView[];
 
+            /** What keeps the cloudagent itself from its work, such as a full disk; each one sentence on what is wrong and what to do. */
+            problems: string[];
+
             /**
              * Encodes the specified ShowResponse message. Does not implicitly {@link fairlead.v1.ShowResponse.verify|verify} messages.
              * @param message ShowResponse message or plain object to encode
@@ -4585,6 +4588,9 @@ export namespace fairlead {
 
                 /** ShowResponse loadBalancers */
                 loadBalancers?: (readonly fairlead.v1.LoadBalancerView.$Properties[]|null|undefined);
+
+                /** What keeps the cloudagent itself from its work, such as a full disk; each one sentence on what is wrong and what to do. */
+                problems?: (readonly string[]|null|undefined);
             }
         }
 

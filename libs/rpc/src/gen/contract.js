@@ -8752,6 +8752,7 @@ export const fairlead = $root.fairlead = (() => {
                 this.pools = [];
                 this.machines = [];
                 this.loadBalancers = [];
+                this.problems = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -8764,6 +8765,7 @@ export const fairlead = $root.fairlead = (() => {
             ShowResponse.prototype.pools = $util.emptyArray;
             ShowResponse.prototype.machines = $util.emptyArray;
             ShowResponse.prototype.loadBalancers = $util.emptyArray;
+            ShowResponse.prototype.problems = $util.emptyArray;
 
             ShowResponse.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -8788,6 +8790,9 @@ export const fairlead = $root.fairlead = (() => {
                 if (message.loadBalancers != null && message.loadBalancers.length)
                     for (let i = 0; i < message.loadBalancers.length; ++i)
                         $root.fairlead.v1.LoadBalancerView.encode(message.loadBalancers[i], writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.problems != null && message.problems.length)
+                    for (let i = 0; i < message.problems.length; ++i)
+                        writer.uint32(58).string(message.problems[i]);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -8866,6 +8871,14 @@ export const fairlead = $root.fairlead = (() => {
                             if (!(message.loadBalancers && message.loadBalancers.length))
                                 message.loadBalancers = [];
                             message.loadBalancers.push($root.fairlead.v1.LoadBalancerView.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.problems && message.problems.length))
+                                message.problems = [];
+                            message.problems.push(reader.stringVerify());
                             continue;
                         }
                     }

@@ -302,6 +302,19 @@ test('certificates list tells how long each one lasts', async () => {
   ]);
 });
 
+test('a machine that has found something to act on is not called Ready, and says what it is', async () => {
+  const finding = 'keepalived does not stay up (ended with code 1)';
+  const [first, ...others] = SHOWN.machines!;
+  site.show = { ...SHOWN, machines: [{ ...first!, findings: [finding] }, ...others] };
+  expect((await site.run('get machine lb-1')).out).toContain('Degraded   default');
+  const described = (await site.run('describe machine lb-1')).out;
+  expect(described).toMatch(/Status: +Degraded\n/);
+  expect(described).toContain(`Findings:\n  ${finding}\n`);
+  expect((await site.run('show')).out).toMatch(
+    /lb-1 +10.0.0.20:7430 +default +Degraded +owns default\n[^]*! lb-1: keepalived/,
+  );
+});
+
 test('show puts the site on one screen', async () => {
   expect((await site.run('show')).out).toBe(`Site lab, epoch 3, generation 128
   ! nothing can be stored in /var/lib/fairlead/cloudagent.db, its disk is full: make room there

@@ -7,6 +7,7 @@ import {
 } from '@fairlead/telemetry';
 import { setOf } from './declared.ts';
 import { waitersOf } from './decisions/serve-waiters.ts';
+import { findingsOf } from './findings.ts';
 import { lagOf } from './machine-link.ts';
 import { vrrpInstanceOf } from './plan.ts';
 import { poolUsage } from './pool-usage.ts';
@@ -147,6 +148,9 @@ function registerMachines(registry: Registry, { keeper, fleet }: MetricSources):
   });
   perMachine('fairlead_machine_refused', 'Load balancers that the machine does not serve.', (name) => {
     return fleet.view(name).report?.refused.length ?? 0;
+  });
+  perMachine('fairlead_machine_findings', 'Things about the machine that a person should act on.', (name) => {
+    return findingsOf(fleet.view(name)).length;
   });
   perMachine('fairlead_machine_clock_skew_seconds', "The machine's clock less ours, at its last report.", (name) => {
     return (fleet.view(name).clockSkewMs ?? 0) / 1_000;

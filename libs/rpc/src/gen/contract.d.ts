@@ -2353,6 +2353,12 @@ export namespace fairlead {
             name: string;
 
             /**
+             * With state PENDING: what keeps it so until a person acts, UPPER_SNAKE, for programs; message says what to do.
+             * Empty: it is on its way.
+             */
+            reason: string;
+
+            /**
              * Encodes the specified LoadBalancerStatus message. Does not implicitly {@link fairlead.v1.LoadBalancerStatus.verify|verify} messages.
              * @param message LoadBalancerStatus message or plain object to encode
              * @param [writer] Writer to encode to
@@ -2399,6 +2405,12 @@ export namespace fairlead {
 
                 /** LoadBalancerStatus name */
                 name?: (string|null|undefined);
+
+                /**
+                 * With state PENDING: what keeps it so until a person acts, UPPER_SNAKE, for programs; message says what to do.
+                 * Empty: it is on its way.
+                 */
+                reason?: (string|null|undefined);
             }
         }
 

@@ -4474,6 +4474,7 @@ export const fairlead = $root.fairlead = (() => {
             LoadBalancerStatus.prototype.machines = $util.emptyArray;
             LoadBalancerStatus.prototype.namespace = "";
             LoadBalancerStatus.prototype.name = "";
+            LoadBalancerStatus.prototype.reason = "";
 
             LoadBalancerStatus.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4500,6 +4501,8 @@ export const fairlead = $root.fairlead = (() => {
                     writer.uint32(58).string(message.namespace);
                 if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
                     writer.uint32(66).string(message.name);
+                if (message.reason != null && $Object.hasOwnProperty.call(message, "reason") && message.reason !== "")
+                    writer.uint32(74).string(message.reason);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4598,6 +4601,15 @@ export const fairlead = $root.fairlead = (() => {
                                 message.name = value;
                             else
                                 delete message.name;
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.reason = value;
+                            else
+                                delete message.reason;
                             continue;
                         }
                     }

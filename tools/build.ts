@@ -26,8 +26,8 @@ export type Program = keyof typeof PROGRAMS;
 
 /** What Node is told before an app's bundle, wherever it runs: in the lab, in a unit, in an image. */
 export const NODE_FLAGS: Readonly<Record<App, readonly string[]>> = {
-  cloudagent: [],
-  lbagent: [],
+  cloudagent: ['--max-semi-space-size=4'],
+  lbagent: ['--max-semi-space-size=2', '--optimize-for-size'],
   controller: [],
   fairlead: [],
 };

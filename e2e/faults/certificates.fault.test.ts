@@ -9,6 +9,7 @@ import { type Lab, startLab } from '../lab/lab.ts';
 import { pkiDirectory } from '../lab/site/apps.ts';
 import { expectHolds } from '../oracle/expect-holds.ts';
 import { Cluster, echoDeployment, loadBalancerService } from '../tests/cluster.ts';
+import { eventually } from '../tests/eventually.ts';
 import { hostsWithKey, keyFiles, ourLogs, serialOfPem, serialsIn, shownSerial } from './certificates.ts';
 import { startChurn } from './churn.ts';
 import { callsBetween, countCalls } from './failed-calls.ts';
@@ -124,6 +125,27 @@ it(`${renewals} renewals of every certificate fail no call and no connection, wh
     const [, newest] = [...(await serialsByProgram(since))].find(([name]) => name.startsWith(`${host.name}/`))!;
     expect(newest.slice(-2)).toContain(shown);
   }
+});
+
+/** Turns lb-1 away from the join port. */
+const CUT = `table inet cut { chain output { type filter hook output priority 0; tcp dport 7421 reject with tcp reset; }; }`;
+
+it('a machine that cannot renew is shown with the reason, serves on, and is well again by itself', async () => {
+  const name = 'lb-1';
+  const finding = new RegExp(
+    `! ${name}: the certificate, good until \\S+, is not renewed: the cloudagent at \\S+ refuses connections: see`,
+  );
+  const address = await cluster.address('calm');
+  await lab.must(name, ['nft', '-f', '-'], { stdin: CUT });
+  try {
+    await eventually(async () => expect(await lab.fairlead(['show'])).toMatch(finding), 60);
+    expect(await lab.fairlead(['describe', 'machine', name])).toContain('is not renewed');
+    expect(await lab.must('client', ['curl', '-sf', '-m', '2', `http://${address}/`])).toContain('web-');
+  } finally {
+    await lab.must(name, ['nft', 'delete', 'table', 'inet', 'cut']);
+  }
+  await eventually(async () => expect(await lab.fairlead(['show'])).not.toContain('is not renewed'), 60);
+  await expectHolds(lab, { seconds: 30 });
 });
 
 it('every key is where it was made, and nowhere else', async () => {

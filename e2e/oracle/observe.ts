@@ -53,11 +53,13 @@ async function lookAtMachines(lab: Lab): Promise<MachineFacts[]> {
 
 /** What one LB machine has, whether or not anybody else can reach it. */
 export async function lookInside(lab: Pick<Lab, 'must'>, machine: string): Promise<MachineInside> {
-  const text = await lab.must(
-    machine,
-    program('machine-program.ts', `${diskOf(machine)}/etc/haproxy`, '/run/fairlead'),
-  );
-  return readMachine(JSON.parse(text) as MachineText);
+  return readMachine(await textOf(lab, machine));
+}
+
+/** The same as it stands there, unread. */
+export async function textOf(lab: Pick<Lab, 'must'>, machine: string): Promise<MachineText> {
+  const argv = program('machine-program.ts', `${diskOf(machine)}/etc/haproxy`, '/run/fairlead');
+  return JSON.parse(await lab.must(machine, argv)) as MachineText;
 }
 
 async function askAll(lab: Lab, { loadBalancers }: SiteFacts): Promise<Answer[]> {

@@ -134,6 +134,32 @@ it('killing and restarting lbagent alone fails nothing and reloads nothing', asy
   expect(await oneOwner()).toBe(owner);
 });
 
+it('a standby whose keepalived cannot run is told of before it is needed, and no more once it can', async () => {
+  const owner = await oneOwner();
+  const { name, address: machine } = lab.site.machines.find((each) => each.name !== owner)!;
+  const up = async () => /^fairlead_keepalived_up\S* (\d)$/m.exec(await metricsOf(machine))?.[1];
+  expect(await up()).toBe('1');
+  const pidFile = `/run/lab/${name}/run/fairlead/keepalived.pid`;
+  const program = (await lab.must(name, ['sh', '-c', `readlink /proc/$(cat ${pidFile})/exe`])).trim();
+  // Seen by this machine alone.
+  await lab.must(name, ['mount', '--bind', '/bin/false', program]);
+  await lab.kill(name, 'keepalived', 'KILL');
+  await eventually(async () => {
+    expect(await lab.fairlead(['get', 'machine', name])).toMatch(new RegExp(`^${name} .* Degraded `, 'm'));
+    expect(await lab.fairlead(['show'])).toMatch(
+      new RegExp(`! ${name}: keepalived does not stay up \\(.*, so this machine`),
+    );
+    expect(await lab.fairlead(['describe', 'machine', name])).toContain('keepalived does not stay up');
+    expect(await up()).toBe('0');
+  });
+  await lab.must(name, ['umount', program]);
+  await eventually(async () => {
+    expect(await lab.fairlead(['get', 'machine', name])).toMatch(new RegExp(`^${name} .* Ready `, 'm'));
+    expect(await up()).toBe('1');
+  }, 40);
+  expect(await oneOwner()).toBe(owner);
+});
+
 it('a machine that reboots with everything else dead serves everything from its own disk', async () => {
   const [first, second] = lab.site.machines.map(({ name }) => name) as [string, string];
   await lab.kill('cloudagent', 'cloudagent', 'KILL');
@@ -153,6 +179,10 @@ it('a machine that reboots with everything else dead serves everything from its 
 /** How an operator takes a machine out of service and back. */
 function serving(machine: string, word: 'stop' | 'resume'): Promise<string> {
   return lab.must(machine, [process.execPath, lab.apps.lbagent, `${word}-serving`, '--run-dir', '/run/fairlead']);
+}
+
+function metricsOf(address: string): Promise<string> {
+  return lab.must('client', ['curl', '-sf', `http://${address}:7431/metrics`]);
 }
 
 function stopKeepalived(machine: string): string[] {

@@ -4,7 +4,7 @@ import { type Lab, startLab } from '../lab/lab.ts';
 import type { Prober } from '../lab/prober-client.ts';
 import { Cluster, echoDeployment, loadBalancerService } from './cluster.ts';
 import { eventually } from './eventually.ts';
-import { tracesOf } from './traces.ts';
+import { SERVED_AT, tracesOf } from './traces.ts';
 
 describe.each(['nftables', 'iptables'] as const)(
   'a Service of type LoadBalancer, with kube-proxy in %s mode',
@@ -115,7 +115,11 @@ describe.each(['nftables', 'iptables'] as const)(
     ])('leaves nothing on any machine when it %s, and its address is free again', async (_how, end) => {
       await cluster.apply(loadBalancerService('gone', 'web'));
       const address = await cluster.address('gone');
-      for (const machine of lab.site.machines) expect(await tracesOf(lab, machine.name, address)).not.toEqual([]);
+      await eventually(async () => {
+        for (const { name } of lab.site.machines) {
+          expect(await tracesOf(lab, name, address)).toEqual(expect.arrayContaining(SERVED_AT));
+        }
+      });
 
       await end('gone');
       await eventually(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { eventually } from './eventually.ts';
-import { tracesOf } from './traces.ts';
+import { SERVED_AT, tracesOf } from './traces.ts';
 
 let lab: Lab;
 beforeAll(async () => {
@@ -54,6 +54,11 @@ it('one applied by command gets an address, answers, and leaves nothing when it 
   await lab.fairlead(['apply', '-f', '-'], { stdin: manifest('registry', NODES) });
   const address = await addressOf('registry');
   await lab.must('client', ['curl', '-sf', '-m', '2', `http://${address}/`]);
+  await eventually(async () => {
+    for (const { name } of lab.site.machines) {
+      expect(await tracesOf(lab, name, address)).toEqual(expect.arrayContaining(SERVED_AT));
+    }
+  });
   await lab.fairlead(['delete', 'loadbalancer', 'registry']);
   await eventually(async () => {
     for (const machine of lab.site.machines) expect(await tracesOf(lab, machine.name, address)).toEqual([]);

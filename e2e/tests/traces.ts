@@ -1,17 +1,24 @@
 import type { Lab } from '../lab/lab.ts';
+import { textOf } from '../oracle/observe.ts';
 
-/** Every place on an LB machine where an address is still to be found: links, nftables, and HAProxy's file and memory. */
+/** Where an address leaves a trace on every machine of its set, whether or not that machine owns it. */
+export const SERVED_AT = ['nftables', 'haproxy.cfg', 'services.map', 'haproxy map'];
+
+/**
+ * Every place on an LB machine where an address is still to be found: links, nftables, and HAProxy's files and memory.
+ * Throws when HAProxy there does not say what it has in memory.
+ */
 export async function tracesOf(lab: Lab, machine: string, address: string): Promise<string[]> {
-  const socket = '/run/fairlead/haproxy.sock';
-  const places: Record<string, () => Promise<string>> = {
-    link: () => lab.must(machine, ['ip', '-o', 'address']),
-    nftables: () => lab.must(machine, ['nft', 'list', 'ruleset']),
-    'haproxy.cfg': () => lab.readFile(machine, '/etc/haproxy/haproxy.cfg'),
-    'haproxy map': () => lab.must(machine, ['curl', '-s', '--unix-socket', socket, 'x']).catch(() => ''),
+  const { links, map, config, running } = await textOf(lab, machine);
+  if (running === undefined) throw new Error(`HAProxy on ${machine} does not answer: look at its log`);
+  const places: Record<string, string> = {
+    link: links,
+    nftables: await lab.must(machine, ['nft', 'list', 'ruleset']),
+    'haproxy.cfg': config,
+    'services.map': map,
+    'haproxy map': running.map,
+    'haproxy servers': running.serversState,
   };
-  const found: string[] = [];
-  for (const [place, read] of Object.entries(places)) {
-    if (new RegExp(`(?<![\\d.])${address.replaceAll('.', '\\.')}(?![\\d.])`).test(await read())) found.push(place);
-  }
-  return found;
+  const trace = new RegExp(`(?<![\\d.])${address.replaceAll('.', '\\.')}(?![\\d.])`);
+  return Object.keys(places).filter((place) => trace.test(places[place]!));
 }

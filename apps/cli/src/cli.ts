@@ -42,7 +42,7 @@ export async function withConnection(
   try {
     await work(connection);
   } catch (error) {
-    throw asCliError(error, `the cloudagent at ${connection.address}`);
+    throw asCliError(error, { address: connection.address, now: cli.now() });
   } finally {
     connection.close();
   }

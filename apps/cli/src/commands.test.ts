@@ -91,6 +91,9 @@ describe('get', () => {
     expect((await site.run('get cluster.fairlead.dev/prod --no-headers')).out).toBe(
       'prod   default   192.168.0.156:6443   2   2   controller-1\n',
     );
+    expect((await site.run('get machine lb-2 -o wide --no-headers')).out).toMatch(
+      / connection refused; its clock is 90 s late: set it +<none>\n$/,
+    );
     expect((await site.run('get lb registry -o wide')).out).toBe(
       'NAME       SET       ADDRESS         PORTS     BACKENDS   STATUS    MESSAGE   DECLARED IN\n' +
         'registry   default   192.168.0.158   443/TCP   1/1        Pending   <none>    <none>\n',
@@ -299,8 +302,22 @@ test('certificates list tells how long each one lasts', async () => {
   ]);
 });
 
+test('a machine that has found something to act on is not called Ready, and says what it is', async () => {
+  const finding = 'keepalived does not stay up (ended with code 1)';
+  const [first, ...others] = SHOWN.machines!;
+  site.show = { ...SHOWN, machines: [{ ...first!, findings: [finding] }, ...others] };
+  expect((await site.run('get machine lb-1')).out).toContain('Degraded   default');
+  const described = (await site.run('describe machine lb-1')).out;
+  expect(described).toMatch(/Status: +Degraded\n/);
+  expect(described).toContain(`Findings:\n  ${finding}\n`);
+  expect((await site.run('show')).out).toMatch(
+    /lb-1 +10.0.0.20:7430 +default +Degraded +owns default\n[^]*! lb-1: keepalived/,
+  );
+});
+
 test('show puts the site on one screen', async () => {
   expect((await site.run('show')).out).toBe(`Site lab, epoch 3, generation 128
+  ! nothing can be stored in /var/lib/fairlead/cloudagent.db, its disk is full: make room there
 
 Machines
   lb-1   10.0.0.20:7430   default   Ready          owns default
@@ -384,7 +401,7 @@ describe('when something is wrong', () => {
     const { code, err } = await runLine(`--socket ${dead} --request-timeout 1s show`);
     expect([code, err]).toEqual([
       3,
-      expect.stringMatching(new RegExp(`^error: the cloudagent at ${dead} does not answer \\(.*\\): is it running`)),
+      `error: the cloudagent at ${dead} refuses connections: see that it runs, and that it listens there\n`,
     ]);
   });
 

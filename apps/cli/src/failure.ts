@@ -1,4 +1,4 @@
-import { RpcFailure } from '@fairlead/rpc';
+import { explainCall, RpcFailure } from '@fairlead/rpc';
 
 /** Exit codes of `fairlead`; `fairlead --help` and the documentation list them. */
 export const EXIT = {
@@ -28,28 +28,23 @@ export function usage(message: string): CliError {
   return new CliError(message, EXIT.usage);
 }
 
+/** Who was called: `HOST:PORT` or a path, and by which clock certificates were judged, milliseconds since 1970. */
+export interface Called {
+  readonly address: string;
+  readonly now: number;
+}
+
 /** Any error as one of ours. */
-export function asCliError(error: unknown, cloudagent = 'the cloudagent'): CliError {
+export function asCliError(error: unknown, called?: Called): CliError {
   if (error instanceof CliError) return error;
   if (!(error instanceof RpcFailure)) {
     return new CliError(error instanceof Error ? error.message : String(error), EXIT.error, { cause: error });
   }
-  const { message } = error.detail;
-  switch (error.status) {
-    case 'UNAVAILABLE':
-    case 'DEADLINE_EXCEEDED':
-      return new CliError(
-        `${cloudagent} does not answer (${plainly(message)}): is it running, and is the way to it open?`,
-        EXIT.unreachable,
-      );
-    case 'UNAUTHENTICATED':
-      return new CliError(`${message}; log in with \`fairlead login\``, EXIT.unreachable);
-    default:
-      return new CliError(message);
+  const { status, detail } = error;
+  if (status === 'UNAUTHENTICATED') {
+    return new CliError(`${detail.message}; log in with \`fairlead login\``, EXIT.unreachable);
   }
-}
-
-/** What grpc-js says of a connection that could not be made, without its wrapping. */
-function plainly(message: string): string {
-  return /Last error: (?:Error: )?(.*?)\.? Resolution note:/.exec(message)?.[1] ?? message;
+  if (called === undefined) return new CliError(detail.message);
+  const isAway = (status === 'UNAVAILABLE' || status === 'DEADLINE_EXCEEDED') && detail.reason === status;
+  return new CliError(explainCall(error, called.address, called.now), isAway ? EXIT.unreachable : EXIT.error);
 }

@@ -120,7 +120,15 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
   const board = new StatusBoard({ keeper, fleet, now, onError });
   const watchers = new Watchers();
   const watching = () => watchers.clusters;
-  registerMetrics(registry, { keeper, fleet, board, watching, validity: () => identity.validity(), now });
+  registerMetrics(registry, {
+    keeper,
+    fleet,
+    board,
+    watching,
+    isStoreWritable: () => health.problemOf('store') === undefined,
+    validity: () => identity.validity(),
+    now,
+  });
   const stopProblems = reportProblems({ keeper, fleet, health });
   const stopRests = startRestTimer({ keeper, now, onError });
   shutdown.step('timers', () => {
@@ -131,8 +139,9 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
 
   const { siteName } = config;
   const { beforeAnswer } = failpoints;
+  const problems = () => ['store', 'site files'].flatMap((part) => health.problemOf(part) ?? []);
   const operators = [
-    serve(SiteService, siteService({ siteName, keeper, fleet, board, watching, now, log })),
+    serve(SiteService, siteService({ siteName, keeper, fleet, board, watching, problems, now, log })),
     serve(MachinesService, machinesService({ siteName, keeper, identity, now, log })),
     identity.certificatesService,
     ...healthServices({ source: health, version: VERSION }),

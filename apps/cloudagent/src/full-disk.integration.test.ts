@@ -8,6 +8,7 @@ import {
   loadBalancerToProto,
   LoadBalancersService,
   openChannel,
+  SiteService,
 } from '@fairlead/rpc';
 import { nodeCommand, type Program, runProgram, smallDisk, type SmallDisk } from '@fairlead/testing';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -90,9 +91,18 @@ async function controller() {
 const problems = async (): Promise<string[]> =>
   (await createClient(HealthService, admin()).checkHealth({ timeoutSeconds: 0 })).problems;
 
+/** What an operator sees on one screen, and what Prometheus does. */
+const seen = async () => ({
+  shown: (await createClient(SiteService, admin()).show({})).problems,
+  writable: /^fairlead_store_writable (\d)$/m.exec(
+    await (await fetch(`http://127.0.0.1:${ports.metrics}/metrics`)).text(),
+  )?.[1],
+});
+
 const FULL = /^nothing can be stored in \S+\/cloudagent\.db, its disk is full: make room there$/;
 
 it('a full disk refuses every change with the reason, leaves nothing half done, and is forgotten when there is room', async () => {
+  expect(await seen()).toEqual({ shown: [], writable: '1' });
   const client = await controller();
   const { session } = await client.openSession({ cluster: 'prod', holder: 'test' });
   const ensure = (name: string) => client.ensure({ session, loadBalancer: loadBalancerToProto(service(name)) });
@@ -112,6 +122,7 @@ it('a full disk refuses every change with the reason, leaves nothing half done, 
   await expect(client.openSession({ cluster: 'prod', holder: 'other' })).rejects.toMatchObject(refused);
   await expect(enrol(token.token, at('ann'))).rejects.toMatchObject(refused);
   expect((await problems()).filter((problem) => problem.startsWith('nothing'))).toEqual([expect.stringMatching(FULL)]);
+  expect(await seen()).toEqual({ shown: [expect.stringMatching(FULL)], writable: '0' });
   const logged = cloudagent
     .output()
     .split('\n')
@@ -121,6 +132,7 @@ it('a full disk refuses every change with the reason, leaves nothing half done, 
 
   disk.free();
   await vi.waitFor(async () => expect((await problems()).join()).not.toContain('stored'), { timeout: 10_000 });
+  expect(await seen()).toEqual({ shown: [], writable: '1' });
   const { ensured } = await ensure('during');
   expect(ensured?.addresses).toEqual(['10.0.0.151']);
   expect('enrolment' in (await enrol(token.token, at('ann')))).toBe(true);

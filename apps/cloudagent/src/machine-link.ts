@@ -53,7 +53,6 @@ export class MachineLink {
   readonly #stopping = new AbortController();
   #link: LinkState = NEW_LINK;
   #view: MachineView;
-  #problem = 'is not connected yet';
   #outgoing: Outgoing<SyncRequest> | undefined;
   #running: Promise<void> = Promise.resolve();
   #rejections = 0;
@@ -61,7 +60,7 @@ export class MachineLink {
 
   constructor(settings: LinkSettings) {
     this.#settings = settings;
-    this.#view = { name: settings.name, connected: false, acks: [] };
+    this.#view = { name: settings.name, connected: false, problem: 'is not connected yet', acks: [] };
   }
 
   get view(): MachineView {
@@ -74,7 +73,7 @@ export class MachineLink {
     if (supersededBy !== undefined) {
       return `obeys another cloudagent (epoch ${supersededBy.epoch}): stop the one that should not run, then restart this one`;
     }
-    return this.#view.connected ? undefined : this.#problem;
+    return this.#view.problem;
   }
 
   start(): void {
@@ -184,10 +183,9 @@ export class MachineLink {
   #disconnected(error: unknown, restartAfterMs: number): void {
     const { log, name, onChange } = this.#settings;
     const why = connectionProblem(error);
-    const isNews = this.#view.connected || this.#problem !== why;
+    const isNews = this.#view.problem !== why;
     this.#link = afterDisconnect(this.#link);
-    this.#problem = why;
-    this.#view = { ...this.#view, connected: false };
+    this.#view = { ...this.#view, connected: false, problem: why };
     if (!isNews) return;
     log.warn({ machine: name, why, restartAfterMs }, 'machine not connected: it goes on serving what it has');
     onChange(true);

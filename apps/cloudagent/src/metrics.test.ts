@@ -17,9 +17,11 @@ function siteWith(owners: readonly string[]): Pick<MetricSources, 'keeper' | 'fl
     name,
     connected: name !== 'away',
     acks: [],
-    report: { ownedInstances: owners.includes(name) ? ['default'] : [], refused: [] } as unknown as NonNullable<
-      MachineView['report']
-    >,
+    report: {
+      ownedInstances: owners.includes(name) ? ['default'] : [],
+      refused: [],
+      findings: name === 'lb-2' ? ['keepalived does not stay up'] : [],
+    } as unknown as NonNullable<MachineView['report']>,
   });
   const statuses = held.map(({ wish: { id, cluster, namespace, name } }, index): LoadBalancerStatus => {
     const addresses = [`10.0.0.${150 + index}`] as unknown as LoadBalancerStatus['addresses'];
@@ -34,7 +36,12 @@ function siteWith(owners: readonly string[]): Pick<MetricSources, 'keeper' | 'fl
 
 async function lines(owners: readonly string[], name: string): Promise<string[]> {
   const registry = new Registry();
-  const none = { watching: () => new Set<string>(), validity: () => undefined, now: () => 2_000 };
+  const none = {
+    watching: () => new Set<string>(),
+    isStoreWritable: () => true,
+    validity: () => undefined,
+    now: () => 2_000,
+  };
   registerMetrics(registry, { ...siteWith(owners), ...none });
   return (await registry.metrics()).split('\n').filter((line) => line.startsWith(`${name}{`));
 }
@@ -57,5 +64,12 @@ it.each([
 ])('counts who says that it owns the addresses of a set: %j are %i', async (owners, count) => {
   expect(await lines(owners, 'fairlead_vrrp_instance_owners')).toEqual([
     `fairlead_vrrp_instance_owners{set="default"} ${count}`,
+  ]);
+});
+
+it('counts what each machine says a person should act on', async () => {
+  expect(await lines(['lb-1'], 'fairlead_machine_findings')).toEqual([
+    'fairlead_machine_findings{machine="lb-1",set="default"} 0',
+    'fairlead_machine_findings{machine="lb-2",set="default"} 1',
   ]);
 });

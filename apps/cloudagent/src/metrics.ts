@@ -7,6 +7,7 @@ import {
 } from '@fairlead/telemetry';
 import { setOf } from './declared.ts';
 import { waitersOf } from './decisions/serve-waiters.ts';
+import { findingsOf } from './findings.ts';
 import { lagOf } from './machine-link.ts';
 import { vrrpInstanceOf } from './plan.ts';
 import { poolUsage } from './pool-usage.ts';
@@ -21,6 +22,8 @@ export interface MetricSources {
   readonly fleet: Pick<Fleet, 'view' | 'viewsOf'>;
   readonly board: Pick<StatusBoard, 'all'>;
   readonly watching: () => ReadonlySet<string>;
+  /** False: the last attempt to store something failed. */
+  readonly isStoreWritable: () => boolean;
   /** Of our own certificate; milliseconds since 1970. */
   readonly validity: CertificateSource['validity'];
   readonly now: () => number;
@@ -47,6 +50,8 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
   registerControllers(registry, sources);
   const { keeper } = sources;
   registerCertificateMetrics(registry, sources);
+  const writable = { name: 'fairlead_store_writable', help: '0 when changes cannot be stored, and are refused.' };
+  collected(registry, writable, (gauge) => gauge.set(Number(sources.isStoreWritable())));
   collected(registry, { name: 'fairlead_epoch', help: 'Which life of the cloudagent this is.' }, (gauge) =>
     gauge.set(keeper.truth.counters.epoch),
   );
@@ -143,6 +148,9 @@ function registerMachines(registry: Registry, { keeper, fleet }: MetricSources):
   });
   perMachine('fairlead_machine_refused', 'Load balancers that the machine does not serve.', (name) => {
     return fleet.view(name).report?.refused.length ?? 0;
+  });
+  perMachine('fairlead_machine_findings', 'Things about the machine that a person should act on.', (name) => {
+    return findingsOf(fleet.view(name)).length;
   });
   perMachine('fairlead_machine_clock_skew_seconds', "The machine's clock less ours, at its last report.", (name) => {
     return (fleet.view(name).clockSkewMs ?? 0) / 1_000;

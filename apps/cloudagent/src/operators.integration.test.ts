@@ -143,6 +143,25 @@ describe('looking', () => {
     });
   });
 
+  it('shows a machine whose clock is off, until it is set', async () => {
+    await site.start();
+    await site.declare();
+    const machine = site.machines.get('lb-2')!;
+    const findings = async () => {
+      machine.report();
+      return (await site.site.show({})).machines.map((each) => each.findings);
+    };
+    machine.clockAheadMs = -2 * 3_600_000;
+    const behind = expect.stringMatching(
+      /^its clock is 2 hours behind that of the cloudagent: set the one that is wrong/,
+    );
+    await vi.waitFor(async () => expect(await findings()).toEqual([[], [behind]]));
+    const { resource } = await site.site.get({ kind: 'Machine', name: 'lb-2' });
+    expect(JSON.parse(resource!.json)).toMatchObject({ status: { findings: [behind] } });
+    machine.clockAheadMs = 0;
+    await vi.waitFor(async () => expect(await findings()).toEqual([[], []]));
+  });
+
   it('watches a kind: everything once, then what changes', async () => {
     await site.start();
     await site.apply(siteYaml());

@@ -1,4 +1,5 @@
 import { controlPlaneOf } from './declared.ts';
+import { findingsOf } from './findings.ts';
 import { poolUsage } from './pool-usage.ts';
 import { lagOf } from './machine-link.ts';
 import type { Fleet } from './push.ts';
@@ -65,7 +66,7 @@ function machineStatus(name: string, { truth, fleet }: StatusSources): JsonObjec
     ...(problem === undefined ? {} : { problem }),
     lagGenerations: lagOf(view, versionOf(truth)),
     owns: view.connected ? (view.report?.ownedInstances ?? []) : [],
-    findings: view.report?.findings ?? [],
+    findings: [...findingsOf(view)],
   };
 }
 

@@ -1,5 +1,6 @@
 import { formatEndpoint, type LoadBalancer, type MachineReport, type Node, type Port } from '@fairlead/model';
 import { type pb, versionToProto } from '@fairlead/rpc';
+import { findingsOf } from './findings.ts';
 import { lagOf } from './machine-link.ts';
 import { poolUsage } from './pool-usage.ts';
 import type { StatusSources } from './resource-status.ts';
@@ -14,13 +15,16 @@ export interface ShowSources extends StatusSources {
   readonly siteName: string;
   /** Clusters whose controller watches now. */
   readonly watching: ReadonlySet<string>;
+  /** What keeps the cloudagent itself from its work, each one sentence. */
+  readonly problems: readonly string[];
 }
 
 /** The whole site, each list in order of name. */
 export function showSite(sources: ShowSources): pb.ShowResponse.$Properties {
-  const { truth, now, siteName } = sources;
+  const { truth, now, siteName, problems } = sources;
   return {
     site: siteName,
+    problems: [...problems],
     version: versionToProto(versionOf(truth)),
     clusters: [...truth.site.clusters.keys()].map((name) => clusterView(name, sources)),
     pools: poolUsage(truth, now).map(({ name, total, free, held, quarantined }) => ({
@@ -65,7 +69,7 @@ function machineView(name: string, { truth, fleet }: ShowSources): pb.MachineVie
     applied: report && versionToProto(report.applied),
     lagGenerations: lagOf(view, versionOf(truth)),
     ownedInstances: view.connected ? [...(report?.ownedInstances ?? [])] : [],
-    findings: [...(report?.findings ?? [])],
+    findings: [...findingsOf(view)],
     capabilities: report?.capabilities,
   };
 }

@@ -19,6 +19,8 @@ export interface SiteServiceSettings {
   readonly board: Pick<StatusBoard, 'statusOf' | 'subscribe'>;
   /** Clusters whose controller watches now. */
   readonly watching: () => ReadonlySet<string>;
+  /** What keeps the cloudagent itself from its work now, each one sentence. */
+  readonly problems: () => readonly string[];
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Logger;
@@ -72,7 +74,7 @@ export function siteService(settings: SiteServiceSettings): Handlers<typeof Site
     },
 
     async show() {
-      return showSite({ ...sources(), siteName, watching: settings.watching() });
+      return showSite({ ...sources(), siteName, watching: settings.watching(), problems: settings.problems() });
     },
   };
 }

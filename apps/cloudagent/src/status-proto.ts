@@ -9,7 +9,7 @@ const STATES = {
 
 /** The status as the contract tells it. */
 export function statusToProto(status: LoadBalancerStatus): pb.LoadBalancerStatus.$Properties {
-  const { id, namespace, name, addresses, state, refusal, message, machines } = status;
+  const { id, namespace, name, addresses, state, refusal, reason, message, machines } = status;
   return {
     id,
     namespace,
@@ -17,6 +17,7 @@ export function statusToProto(status: LoadBalancerStatus): pb.LoadBalancerStatus
     addresses: [...addresses],
     state: STATES[state],
     refusal: refusal && refusalToProto(refusal),
+    reason: reason ?? '',
     message,
     machines: [...machines],
   };

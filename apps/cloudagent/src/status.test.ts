@@ -107,6 +107,41 @@ describe('a load balancer that was never published', () => {
     expect(status).toMatchObject({ state: 'PENDING', message: expect.stringContaining(message) });
   });
 
+  const cut = { connected: false, problem: 'connection timed out' };
+
+  it('names the machine that has its addresses and cannot be told, with the cause and what to do', () => {
+    const { status } = judge(held(), [machine('lb-1', { owner: true, ...cut }), machine('lb-2')]);
+    expect(status).toMatchObject({
+      state: 'PENDING',
+      reason: 'OWNER_UNREACHABLE',
+      message:
+        'machine lb-1 owned its addresses when it was last heard, and cannot be told anything: lb-1 (connection timed out); mend that, or let another machine take over with `lbagent stop-serving` on lb-1',
+    });
+  });
+
+  it('names every machine that may have its addresses when none has said so in this life of the cloudagent', () => {
+    const { status } = judge(held(), [{ name: 'lb-1', acks: [], ...cut }, machine('lb-2')]);
+    expect(status).toMatchObject({ state: 'PENDING', reason: 'OWNER_UNREACHABLE' });
+    expect(status.message).toContain('one that cannot be told anything may: lb-1 (connection timed out)');
+  });
+
+  it('names the cause of each when no machine is connected', () => {
+    const { status } = judge(held(), [machine('lb-1', cut), machine('lb-2', { ...cut, problem: 'refused' })]);
+    expect(status).toMatchObject({
+      state: 'PENDING',
+      reason: 'MACHINES_UNREACHABLE',
+      message: 'no machine of load balancer set default is connected: lb-1 (connection timed out), lb-2 (refused)',
+    });
+  });
+
+  it('is on its way, and no person need act, when a connected machine owns its addresses', () => {
+    const machines = [machine('lb-1', { owner: true, ...cut }), machine('lb-2', { owner: true, ...behind })];
+    const { status } = judge(held(), machines);
+    expect(status).toMatchObject({ state: 'PENDING', message: 'machine lb-2 has not applied generation 7 yet' });
+    expect(status.reason).toBeUndefined();
+    expect(judge(held(), [machine('lb-1'), machine('lb-2')]).status.reason).toBeUndefined();
+  });
+
   it('is refused with what the owner says of it', () => {
     const { status } = judge(held(), [machine('lb-1', { report: { ...refusing, ownedInstances: ['default'] } })]);
     expect(status).toMatchObject({ state: 'REFUSED', refusal: { reason: 'BIND' }, machines: [{ applied: false }] });
@@ -130,10 +165,10 @@ describe('a load balancer that was never published', () => {
 describe('a load balancer that was published', () => {
   it('stays SERVING whatever happens, and tells the trouble', () => {
     const { status } = judge(held({ published: true }), [
-      machine('lb-1', { connected: false }),
+      machine('lb-1', { owner: true, connected: false, problem: 'connection timed out' }),
       machine('lb-2', behind),
     ]);
-    expect(status).toMatchObject({ state: 'SERVING', message: expect.stringContaining('no connected machine') });
+    expect(status).toMatchObject({ state: 'SERVING', message: expect.stringContaining('lb-1 (connection timed out)') });
     expect(judge(held({ published: true }), []).status.state).toBe('SERVING');
   });
 

@@ -7,6 +7,8 @@ export interface MachineView {
   readonly name: string;
   /** Its stream is open and it has reported on it. */
   readonly connected: boolean;
+  /** Why it is not connected; absent: it is. */
+  readonly problem?: string;
   /** Its newest report in this life of the cloudagent. */
   readonly report?: MachineReport;
   /** When it was first seen to have applied each generation of this epoch, in order; `at` in milliseconds since 1970. */
@@ -22,6 +24,9 @@ export interface Ack {
 
 export type LoadBalancerState = 'PENDING' | 'SERVING' | 'REFUSED';
 
+/** `OWNER_UNREACHABLE`: the machine that has the addresses, or may have them, cannot be told of anything. */
+export type PendingReason = 'MACHINES_UNREACHABLE' | 'OWNER_UNREACHABLE';
+
 export interface LoadBalancerStatus {
   readonly id: string;
   readonly cluster: string;
@@ -30,6 +35,8 @@ export interface LoadBalancerStatus {
   readonly addresses: readonly Address[];
   readonly state: LoadBalancerState;
   readonly refusal?: Refusal;
+  /** With PENDING: it stays so until a person acts. */
+  readonly reason?: PendingReason;
   /** What is waited for, or what is wrong now; empty when all is well. */
   readonly message: string;
   readonly machines: readonly MachineStatus[];
@@ -97,8 +104,9 @@ export function statusOf(held: HeldLoadBalancer, context: StatusContext): Judged
     case 'refused':
       return { status: { ...base, state: 'REFUSED', refusal: progress.refusal, message: progress.refusal.message } };
     default: {
-      const status = { ...base, state: 'PENDING', message: progress.message } as const;
-      return progress.until === undefined ? { status } : { status, recheckAt: progress.until };
+      const { message, reason, until } = progress;
+      const status = { ...base, state: 'PENDING', message, ...(reason && { reason }) } as const;
+      return until === undefined ? { status } : { status, recheckAt: until };
     }
   }
 }
@@ -106,7 +114,12 @@ export function statusOf(held: HeldLoadBalancer, context: StatusContext): Judged
 type Progress =
   | { readonly kind: 'serving' }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
-  | { readonly kind: 'waiting'; readonly message: string; readonly until?: number };
+  | {
+      readonly kind: 'waiting';
+      readonly message: string;
+      readonly until?: number;
+      readonly reason?: PendingReason;
+    };
 
 function progressOf(held: HeldLoadBalancer, context: StatusContext): Progress {
   const { machines, set, now } = context;
@@ -114,10 +127,11 @@ function progressOf(held: HeldLoadBalancer, context: StatusContext): Progress {
     until === undefined ? { kind: 'waiting', message } : { kind: 'waiting', message, until };
   if (machines.length === 0) return wait(`load balancer set ${set} has no machine: add one with fairlead machines add`);
   if (!machines.some(({ connected }) => connected)) {
-    return wait(`no machine of load balancer set ${set} is connected: look at fairlead show for the reason`);
+    const message = `no machine of load balancer set ${set} is connected: ${machines.map(away).join(', ')}`;
+    return { kind: 'waiting', message, reason: 'MACHINES_UNREACHABLE' };
   }
   const owners = machines.filter((machine) => isOwner(machine, context));
-  if (owners.length === 0) return wait(`no machine of load balancer set ${set} owns its addresses yet`);
+  if (owners.length === 0) return ownerless(context);
   const refusals = owners.flatMap((owner) => refusalBy(owner, held) ?? []);
   if (refusals[0] !== undefined) return { kind: 'refused', refusal: refusals[0] };
 
@@ -133,6 +147,31 @@ function progressOf(held: HeldLoadBalancer, context: StatusContext): Progress {
   return wait(`waiting for ${late.map(({ name }) => `machine ${name}`).join(', ')}`, until);
 }
 
+/** Some machine is connected, and none of those owns the addresses. */
+function ownerless(context: StatusContext): Progress {
+  const { set } = context;
+  const unreachable = unreachableOwner(context);
+  if (unreachable !== undefined) return { kind: 'waiting', message: unreachable, reason: 'OWNER_UNREACHABLE' };
+  return { kind: 'waiting', message: `no machine of load balancer set ${set} owns its addresses yet` };
+}
+
+/** Undefined: every machine that may own the addresses is connected. */
+function unreachableOwner({ machines, vrrpInstance, set }: StatusContext): string | undefined {
+  const absent = machines.filter(({ connected }) => !connected);
+  if (absent.length === 0) return undefined;
+  const last = absent.find(({ report }) => report?.ownedInstances.includes(vrrpInstance) === true);
+  const who =
+    last === undefined
+      ? `no connected machine of load balancer set ${set} owns its addresses, and one that cannot be told anything may: ${absent.map(away).join(', ')}`
+      : `machine ${last.name} owned its addresses when it was last heard, and cannot be told anything: ${away(last)}`;
+  const name = last?.name ?? 'that machine';
+  return `${who}; mend that, or let another machine take over with \`lbagent stop-serving\` on ${name}`;
+}
+
+function away({ name, problem }: MachineView): string {
+  return problem === undefined ? name : `${name} (${problem})`;
+}
+
 function troubleOf(held: HeldLoadBalancer, context: StatusContext): string {
   const { machines, refusedBackends, set } = context;
   const isOwned = machines.some((machine) => isOwner(machine, context));
@@ -141,7 +180,7 @@ function troubleOf(held: HeldLoadBalancer, context: StatusContext): string {
     return refusal === undefined ? [] : [`machine ${machine.name} does not serve it: ${refusal.message}`];
   });
   return [
-    ...(isOwned ? [] : [`no connected machine of load balancer set ${set} owns its addresses`]),
+    ...(isOwned ? [] : [unreachableOwner(context) ?? `no machine of load balancer set ${set} owns its addresses`]),
     ...refusals,
     ...refusedBackends.map(({ name, refusal }) => `backend ${name} is left out: ${refusal.message}`),
   ].join('; ');

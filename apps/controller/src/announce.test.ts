@@ -62,6 +62,11 @@ it.each<[string, Verdict, string[]]>([
   ['an address', { kind: 'wanted', served: SERVED }, ['Normal EnsuredLoadBalancer']],
   ['waiting', { kind: 'wanted', served: { ...SERVED, state: 'pending' } }, []],
   [
+    'waiting until a person acts',
+    { kind: 'wanted', served: { ...SERVED, state: 'pending', reason: 'OWNER_UNREACHABLE', message: 'x' } },
+    ['Warning SyncLoadBalancerFailed'],
+  ],
+  [
     'a wish that is not served',
     { kind: 'refused', refusals: [refusal('X', '', 'x')] },
     ['Warning SyncLoadBalancerFailed'],

@@ -68,7 +68,7 @@ function readEvent({ status, removed, initialStateSent }: pb.WatchStatusResponse
 }
 
 function readStatus(status: pb.LoadBalancerStatus): LoadBalancerStatus {
-  const { id, namespace, name, message, machines, refusal } = status;
+  const { id, namespace, name, message, machines, refusal, reason } = status;
   return {
     id,
     namespace,
@@ -78,6 +78,7 @@ function readStatus(status: pb.LoadBalancerStatus): LoadBalancerStatus {
     message,
     reachable: machines.length === 0 || machines.some(({ connected, applied }) => connected && applied),
     ...(refusal ? { refusal: refusalFromProto(refusal) } : {}),
+    ...(reason ? { reason } : {}),
   };
 }
 

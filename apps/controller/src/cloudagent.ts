@@ -57,6 +57,8 @@ export interface LoadBalancerStatus {
   readonly addresses: readonly Address[];
   readonly state: 'pending' | 'serving' | 'refused';
   readonly refusal?: Refusal;
+  /** With state pending: what keeps it so until a person acts, UPPER_SNAKE; absent: it is on its way. */
+  readonly reason?: string;
   readonly message: string;
   /** False: machines are known and none of them is connected and has applied it. */
   readonly reachable: boolean;

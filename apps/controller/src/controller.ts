@@ -3,6 +3,7 @@ import { pause } from '@fairlead/control-loop';
 import type { Logger, Registry } from '@fairlead/telemetry';
 import { newTrace } from '@fairlead/telemetry';
 import { announceNodeRefused } from './announce.ts';
+import { type Complaints, createComplaints } from './complaints.ts';
 import type { Cloudagent } from './cloudagent.ts';
 import type { Api } from './cluster/api.ts';
 import type { Cluster } from './cluster/cluster.ts';
@@ -57,6 +58,8 @@ export interface Controller {
   retire(): Promise<void>;
 }
 
+/** A part of `Complaints`. */
+const LEASE = 'the lease';
 const RESYNC_MS = 600_000;
 const STALE_MS = 180_000;
 const ALONE_MS = 10_000;
@@ -70,6 +73,7 @@ interface Parts {
   readonly recorder: EventRecorder;
   readonly turns: Turns;
   readonly metrics: Metrics;
+  readonly complaints: Complaints;
   /** Resolves when we lead and know the cluster. */
   readonly ready: PromiseWithResolvers<void>;
 }
@@ -82,7 +86,8 @@ export function createController(options: ControllerOptions): Controller {
     ready.resolve();
     turns.markAll();
   };
-  const election = takePart(options, begin);
+  const complaints = createComplaints(options.clock, options.log);
+  const election = takePart({ ...options, complaints }, begin);
   const cluster = createCluster({
     service: (key) => turns.mark(key),
     ownWrite: (key) => turns.markNews(key),
@@ -91,7 +96,7 @@ export function createController(options: ControllerOptions): Controller {
   });
   const recorder = recordEvents(options, () => parts);
   const session = speak(options, () => parts);
-  const turns = takeTurns(options, { election, cluster, session, recorder }, () => metrics);
+  const turns = takeTurns({ ...options, complaints }, { election, cluster, session, recorder }, () => metrics);
   const metrics = registerMetrics(options.registry, {
     cluster,
     session,
@@ -100,7 +105,7 @@ export function createController(options: ControllerOptions): Controller {
     eventsWaiting: () => recorder.waiting,
     now: () => options.clock.now(),
   });
-  const parts: Parts = { election, cluster, session, recorder, turns, metrics, ready };
+  const parts: Parts = { election, cluster, session, recorder, turns, metrics, complaints, ready };
   return {
     problems: () => problemsOf(options, parts),
     run: (signal) => run(options, parts, signal),
@@ -111,8 +116,8 @@ export function createController(options: ControllerOptions): Controller {
   };
 }
 
-function takePart(options: ControllerOptions, begin: () => void): Election {
-  const { api, clock, wallClock, random, log } = options;
+function takePart(options: ControllerOptions & { readonly complaints: Complaints }, begin: () => void): Election {
+  const { api, clock, wallClock, random, log, complaints } = options;
   let lastHolder = '';
   return createElection({
     api,
@@ -128,15 +133,16 @@ function takePart(options: ControllerOptions, begin: () => void): Election {
       begin();
     },
     onLost: options.onLeadershipLost,
-    onFailure: (err) => log.warn({ err }, 'the lease could not be read or written; trying again'),
+    onFailure: (error) => complaints.report(LEASE, error),
     onHolder(holder) {
+      if (holder !== options.identity) complaints.clear(LEASE);
       if (holder !== lastHolder) log.info({ holder }, 'who leads');
       lastHolder = holder;
     },
   });
 }
 
-function recordEvents({ api, identity, clock, wallClock, log }: ControllerOptions, parts: () => Parts): EventRecorder {
+function recordEvents({ api, identity, clock, wallClock }: ControllerOptions, parts: () => Parts): EventRecorder {
   return createEventRecorder({
     api,
     instance: identity,
@@ -145,7 +151,7 @@ function recordEvents({ api, identity, clock, wallClock, log }: ControllerOption
     wallClock,
     onLost(err) {
       parts().metrics.eventLost();
-      log.warn({ err }, 'an event was not written');
+      parts().complaints.report('events', err);
     },
   });
 }
@@ -181,7 +187,7 @@ function speak({ cloudagent, identity, clock, random, log }: ControllerOptions, 
 }
 
 function takeTurns(
-  options: ControllerOptions,
+  options: ControllerOptions & { readonly complaints: Complaints },
   { election, cluster, session, recorder }: Pick<Parts, 'election' | 'cluster' | 'session' | 'recorder'>,
   metrics: () => Metrics,
 ): Turns {
@@ -213,24 +219,30 @@ function takeTurns(
     reconcile: (key, turn) => reconcile(key, parts, turn),
     announce,
     onTurn: (result, seconds) => metrics().turn(result, seconds),
+    onFailed: (error) => options.complaints.report('writing Services', error),
   });
   return turns;
 }
 
-function problemsOf({ clock }: ControllerOptions, { cluster, election, session }: Parts): string[] {
-  if (!cluster.synced) return ['the API server has not told everything yet'];
+function problemsOf({ clock }: ControllerOptions, { cluster, election, session, complaints }: Parts): string[] {
+  if (election.leads()) complaints.clear(LEASE);
+  for (const [kind, { lastHeard }] of Object.entries(cluster.health)) {
+    if (lastHeard !== undefined) complaints.clear(kind, lastHeard);
+  }
+  if (!cluster.synced) return ['the API server has not told everything yet', ...complaints.current()];
   const now = clock.now();
   const stale = Object.entries(cluster.health).filter(([, { lastHeard }]) => now - (lastHeard ?? now) > STALE_MS);
   const alone = election.leads() && !session.open && now - session.closedSince > ALONE_MS;
   return [
     ...stale.map(([kind]) => `nothing was heard of ${kind} for a while: is the API server well?`),
     ...(alone ? ['the cloudagent does not answer: see the log'] : []),
+    ...complaints.lasting(),
   ];
 }
 
 async function run(options: ControllerOptions, parts: Parts, signal: AbortSignal): Promise<void> {
-  const { api, clock, random, log, watchIdleMs } = options;
-  const { cluster, election, session, turns, metrics, ready } = parts;
+  const { api, clock, random, watchIdleMs } = options;
+  const { cluster, election, session, turns, metrics, complaints, ready } = parts;
   signal.addEventListener('abort', () => ready.resolve());
   const followed = cluster.follow({
     api,
@@ -240,7 +252,7 @@ async function run(options: ControllerOptions, parts: Parts, signal: AbortSignal
     ...(watchIdleMs === undefined ? {} : { idleMs: watchIdleMs }),
     onFailure(kind, err) {
       metrics.watchFailed(kind);
-      log.warn({ err, kind }, 'a watch failed; beginning it again');
+      complaints.report(kind, err);
     },
   });
   const spoken = ready.promise.then(() => session.run(signal));

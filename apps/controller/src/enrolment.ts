@@ -3,8 +3,8 @@ import type { EnrolledIdentity, Enrolment, Place } from '@fairlead/certs';
 import { decodeJoinToken, filesAt, readEnrolment } from '@fairlead/certs';
 import type { Clock } from '@fairlead/control-loop';
 import { backOff, loopBackOff, pause } from '@fairlead/control-loop';
-import { enrol } from '@fairlead/rpc';
-import type { Logger } from '@fairlead/telemetry';
+import { enroller, explainCall } from '@fairlead/rpc';
+import { explainFailure } from '@fairlead/telemetry';
 
 export interface EnrolmentOptions {
   /** Where the certificate is, or will be kept. */
@@ -12,7 +12,8 @@ export interface EnrolmentOptions {
   readonly joinTokenFile: string | undefined;
   /** The certificate must name this cluster. */
   readonly cluster: string;
-  readonly log: Logger;
+  /** Told why there is none yet, one sentence that says what to do, each new one once. */
+  readonly onProblem: (why: string) => void;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -31,8 +32,8 @@ export async function obtainEnrolment(
   return whyNotOurs(`the certificate in ${filesAt(place).where}`, obtained.enrolment.identity, cluster) ?? obtained;
 }
 
-function unreadable(error: Error): string {
-  return `the join token cannot be read: ${error.message}; look at --join-token-file`;
+function unreadable(error: unknown): string {
+  return `the join token cannot be read, look at --join-token-file: ${explainFailure(error)}`;
 }
 
 function whyNotOurs(
@@ -52,23 +53,27 @@ function howToGetToken(cluster: string): string {
 async function enrolWithToken(
   options: EnrolmentOptions,
 ): Promise<{ readonly enrolment: Enrolment } | { readonly refused: string }> {
-  const { place, joinTokenFile, cluster, log, clock, signal } = options;
+  const { place, joinTokenFile, cluster, onProblem, clock, signal } = options;
   if (joinTokenFile === undefined) {
     return { refused: `there is no certificate in ${filesAt(place).where}: ${howToGetToken(cluster)}` };
   }
-  const token = await readFile(joinTokenFile, 'utf8').catch((error: Error) => ({ refused: unreadable(error) }));
+  const token = await readFile(joinTokenFile, 'utf8').catch((error: unknown) => ({ refused: unreadable(error) }));
   if (typeof token !== 'string') return token;
   // Looked at before it is used up.
   const decoded = decodeJoinToken(token);
   const wrong = 'token' in decoded ? whyNotOurs(`the join token in ${joinTokenFile}`, decoded.token, cluster) : decoded;
-  if (wrong !== undefined) return wrong;
+  if (wrong !== undefined || !('token' in decoded)) return wrong ?? { refused: 'the join token cannot be used' };
+  const ask = enroller(token, place);
+  let told: string | undefined;
   for (let failures = 1; ; failures++) {
     try {
-      const enrolled = await enrol(token, place);
+      const enrolled = await ask();
       const enrolment = 'refused' in enrolled && filesAt(place).shared ? await ofAnother(options) : undefined;
       return enrolment === undefined ? enrolled : { enrolment };
-    } catch (err) {
-      log.warn({ err, failures }, 'not enrolled yet; trying again');
+    } catch (error) {
+      const why = explainCall(error, decoded.token.join, Date.now());
+      if (why !== told) onProblem(why);
+      told = why;
     }
     await pause(clock, backOff(failures, loopBackOff, 0.5), signal);
     if (signal.aborted) return { refused: 'told to stop before it was enrolled' };

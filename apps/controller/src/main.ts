@@ -2,16 +2,19 @@ import { channelCredentials, podAccess, secretFiles } from '@fairlead/certs';
 import { failpoint, Shutdown, systemClock } from '@fairlead/control-loop';
 import { createRpcMetrics, keepRenewed, openChannel } from '@fairlead/rpc';
 import {
+  asFlagged,
   createHealthBoard,
   createLogger,
   createMetrics,
+  explainFailure,
   registerCertificateMetrics,
   startTelemetryServer,
   VERSION,
+  withoutSecrets,
 } from '@fairlead/telemetry';
-import { KubeConfig } from '@kubernetes/client-node';
 import { cloudagentOver } from './cloudagent-client.ts';
 import { openApi } from './cluster/api.ts';
+import { loadKubeConfig } from './cluster/kube-config.ts';
 import type { Config } from './config.ts';
 import { parseConfig } from './config.ts';
 import { createController } from './controller.ts';
@@ -22,7 +25,7 @@ import { PLACES } from './places.ts';
 const HEALTH_MS = 2_000;
 
 main().catch((error: unknown) => {
-  process.stderr.write(`controller: ${error instanceof Error ? error.message : String(error)}\n`);
+  complain(explainFailure(error));
   process.exit(1);
 });
 
@@ -30,8 +33,7 @@ async function main(): Promise<void> {
   const parsed = parseConfig(process.argv.slice(2));
   if (parsed.kind === 'done') return;
   if (parsed.kind === 'config') return start(parsed.config);
-  process.stderr.write(parsed.problems.map((problem) => `controller: ${problem}\n`).join(''));
-  process.stderr.write('controller: see --help\n');
+  for (const problem of [...parsed.problems, 'see --help']) complain(problem);
   process.exitCode = 2;
 }
 
@@ -45,18 +47,28 @@ async function start(config: Config): Promise<void> {
   const { signal } = shutdown;
   const fail = (message: string, code: number): void => {
     log.fatal(message);
+    complain(message);
     process.exit(code);
   };
+  const loaded = loadKubeConfig(config.kubeconfig);
+  if ('refused' in loaded) return fail(loaded.refused, 2);
 
   const registry = createMetrics({ component: 'controller', version: VERSION });
   const health = createHealthBoard(['controller']);
-  const telemetry = await startTelemetryServer({ listen: config.metricsListen, registry, health });
+  const telemetry = await asFlagged(
+    '--metrics-listen',
+    startTelemetryServer({ listen: config.metricsListen, registry, health }),
+  );
   shutdown.step('telemetry', () => telemetry.stop());
 
   const { joinTokenFile, cluster } = config;
   const place = config.pkiSecret === undefined ? config.pkiDir : secretFiles(podAccess(process.env), config.pkiSecret);
   const metrics = createRpcMetrics(registry);
-  const obtained = await obtainEnrolment({ place, joinTokenFile, cluster, log, clock: systemClock, signal });
+  const onProblem = (why: string): void => {
+    log.error(why);
+    health.report('controller', why);
+  };
+  const obtained = await obtainEnrolment({ place, joinTokenFile, cluster, onProblem, clock: systemClock, signal });
   if ('refused' in obtained) return fail(obtained.refused, 1);
   const { enrolment } = obtained;
   const live = keepRenewed({ place, enrolment, log, metrics });
@@ -69,7 +81,7 @@ async function start(config: Config): Promise<void> {
     renewed: live.source,
   });
   shutdown.step('channel', () => channel.close());
-  const api = openApi(loadKubeConfig(config), systemClock);
+  const api = openApi(loaded.kubeConfig, systemClock);
   shutdown.step('API connections', () => api.close());
 
   const controller = createController({
@@ -99,14 +111,6 @@ async function start(config: Config): Promise<void> {
   log.info({ cluster, cloudagent: config.cloudagent ?? enrolment.control }, 'started');
 }
 
-function loadKubeConfig({ kubeconfig }: Config): KubeConfig {
-  const loaded = new KubeConfig();
-  try {
-    if (kubeconfig === undefined) loaded.loadFromDefault();
-    else loaded.loadFromFile(kubeconfig);
-    return loaded;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`the kubeconfig cannot be used: ${reason}; look at --kubeconfig`, { cause: error });
-  }
+function complain(message: string): void {
+  process.stderr.write(`controller: ${withoutSecrets(message)}\n`);
 }

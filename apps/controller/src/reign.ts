@@ -112,7 +112,7 @@ function serve(known: Known | undefined, outcome: EnsureOutcome | undefined, now
   if (known === undefined) {
     return outcome && { addresses: outcome.addresses, state: 'pending', message: '', lost: false };
   }
-  const { state, refusal, message } = known.status;
+  const { state, refusal, reason, message } = known.status;
   const lost = known.lostSince !== undefined && now - known.lostSince >= LOST_AFTER_MS;
-  return { addresses, state, message, lost, ...(refusal === undefined ? {} : { refusal }) };
+  return { addresses, state, message, lost, ...(refusal && { refusal }), ...(reason !== undefined && { reason }) };
 }

@@ -45,6 +45,12 @@ it.each<[string, Verdict, readonly Ingress[], string[]]>([
     ['Accepted True Accepted', 'AddressAllocated True Allocated', 'Programmed False Pending'],
   ],
   [
+    'pending until a person acts',
+    wanted({ ...PENDING, reason: 'OWNER_UNREACHABLE', message: 'lb-1 cannot be told' }),
+    [],
+    ['Accepted True Accepted', 'AddressAllocated True Allocated', 'Programmed False OwnerUnreachable'],
+  ],
+  [
     'pending without one',
     wanted({ ...PENDING, addresses: [] }),
     [],

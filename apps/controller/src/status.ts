@@ -8,6 +8,8 @@ export interface Served {
   readonly state: 'pending' | 'serving' | 'refused';
   /** With state refused. */
   readonly refusal?: Refusal;
+  /** With state pending: what keeps it so until a person acts, UPPER_SNAKE. */
+  readonly reason?: string;
   /** For people: what is waited for or what is wrong; empty when all is well. */
   readonly message: string;
   /** True: it was serving, and no machine has said for a while that it still does. */
@@ -149,7 +151,7 @@ function addressAllocated({ addresses, refusal, message }: Served): WantedCondit
   };
 }
 
-function programmed({ addresses, state, refusal, message, lost }: Served, published: boolean): WantedCondition {
+function programmed({ addresses, state, refusal, reason, message, lost }: Served, published: boolean): WantedCondition {
   const type = PROGRAMMED;
   const exactMessage = false;
   if (state === 'serving' && lost) {
@@ -168,7 +170,7 @@ function programmed({ addresses, state, refusal, message, lost }: Served, publis
     return { type, status: 'False', reason: 'NoAddress', message: 'There is no address to serve yet.', exactMessage };
   }
   const text = clip(message || 'Waiting for the LB machines.');
-  return { type, status: 'False', reason: 'Pending', message: text, exactMessage };
+  return { type, status: 'False', reason: camelCase(reason ?? 'PENDING'), message: text, exactMessage };
 }
 
 /** True: no address could be given. False: there is one, but it cannot be served as asked. */

@@ -4,6 +4,7 @@ import type { Logger } from '@fairlead/telemetry';
 import { withTrace } from '@fairlead/telemetry';
 import type { Announcement } from './announce.ts';
 import { announceFailure } from './announce.ts';
+import { explainApi } from './complaints.ts';
 import { SessionSuperseded } from './cloudagent.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { NotLeading } from './cluster/service-writer.ts';
@@ -24,6 +25,7 @@ export interface TurnsSettings {
   readonly reconcile: (key: string, turn: Turn) => Promise<Outcome>;
   readonly announce: (announcement: Announcement) => void;
   readonly onTurn: (result: 'done' | 'failed', seconds: number) => void;
+  readonly onFailed: (error: unknown) => void;
 }
 
 /** Who gets a turn, and when: what changed is marked, and worked on while we lead. */
@@ -54,10 +56,10 @@ export function createTurns(settings: TurnsSettings): Turns {
     random,
     work: (key) => timed(settings, () => work(key)),
     onFailure({ key, error, failures, retryAfterMs }) {
-      log.error({ err: error, key, failures, retryAfterMs }, 'a turn failed; trying again');
+      log.warn({ err: error, key, failures, retryAfterMs }, 'a turn failed; trying again');
       const service = cluster.service(key);
-      const message = error instanceof Error ? error.message : String(error);
-      if (service !== undefined) settings.announce(announceFailure(service, message));
+      settings.onFailed(error);
+      if (service !== undefined) settings.announce(announceFailure(service, explainApi(error)));
     },
   });
 

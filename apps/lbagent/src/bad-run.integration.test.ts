@@ -35,6 +35,22 @@ it('a hung haproxy makes the machine unfit although no byte more can be written 
   expect(await inNamespaces(FIXTURE, 'runDirectoryFills')).toBe('unfit and fit');
 });
 
+it('a keepalived that does not stay up is told of with the reason, and no more once it does', async () => {
+  expect(await inNamespaces(FIXTURE, 'keepalivedEnds')).toEqual({
+    told: [
+      'keepalived does not stay up (ended with code 1), so this machine cannot own addresses: /run/lb/run/keepalived.log says why',
+    ],
+    up: ['1', '0', '1'],
+  });
+});
+
+it('a keepalived in FAULT is told of with the link that is down', async () => {
+  expect(await inNamespaces(FIXTURE, 'linkGoesDown')).toEqual({
+    told: 'keepalived is in FAULT because link eth0 is down, so this machine cannot own addresses: bring it up',
+    up: '0',
+  });
+});
+
 it('a bridge whose frames pass nftables is told of, with the setting that helps', async () => {
   expect(await inNamespaces(FIXTURE, 'bridges')).toEqual({
     called: [expect.stringMatching(/^br0 is a bridge and net\.bridge\.bridge-nf-call-iptables is 1, .*: set it to 0/)],

@@ -1,12 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
-import { createLogger } from '@fairlead/telemetry';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { awaitEnrolment, join } from './enrolment.ts';
 import { enrolAs } from './test/enrolment.fixture.ts';
 
-const log = createLogger({ component: 'test', level: 'silent' });
 let pkiDir: string;
 beforeEach(() => {
   pkiDir = mkdtempSync(joinPath(tmpdir(), 'lbagent-pki-'));
@@ -16,7 +14,7 @@ afterEach(() => rmSync(pkiDir, { recursive: true }));
 it('a certificate that is there is taken', async () => {
   await enrolAs({ kind: 'lbagent', site: 'lab', name: 'lb-1' }, pkiDir);
   const { signal } = new AbortController();
-  const enrolment = await awaitEnrolment({ name: 'lb-1', pkiDir, log, signal }, () => undefined);
+  const enrolment = await awaitEnrolment({ name: 'lb-1', pkiDir, signal }, () => undefined);
   expect(enrolment?.identity.name).toBe('lb-1');
 });
 
@@ -31,7 +29,7 @@ it.each<[string, () => Promise<void>, string]>([
   await prepare();
   const stopping = new AbortController();
   const told: string[] = [];
-  const enrolment = await awaitEnrolment({ name: 'lb-1', pkiDir, log, signal: stopping.signal }, (why) => {
+  const enrolment = await awaitEnrolment({ name: 'lb-1', pkiDir, signal: stopping.signal }, (why) => {
     told.push(why);
     stopping.abort();
   });

@@ -23,5 +23,5 @@ export async function setInService(paths: KeepalivedPaths, runDir: string, serve
     return;
   }
   await writeFile(outOfServiceFile(runDir), 'lbagent resume-serving removes this file\n');
-  await writeTrackFile(paths, false);
+  writeTrackFile(paths, false);
 }

@@ -1,7 +1,7 @@
 import type { HealthBoard, Logger } from '@fairlead/telemetry';
 import { isOutOfService } from './fitness.ts';
 import { type HaproxyLife, watchHaproxy } from './haproxy-watch.ts';
-import { watchVrrp } from './keepalived/state.ts';
+import { type KeepalivedWatch, watchKeepalived } from './keepalived-watch.ts';
 import type { Metrics } from './metrics.ts';
 import type { Parts } from './parts.ts';
 import type { Reconciler } from './reconcile.ts';
@@ -26,19 +26,28 @@ const WATCH = { everyMs: 250, timeoutMs: 750 };
  */
 export function followLives(life: LifeParts): () => void {
   const { parts, reconciler, log } = life;
-  const watch = watchHaproxy({ statsSocket: parts.haproxy.statsSocket, ...WATCH }, (seen) => onLife(seen, life));
+  const keepalived = watchKeepalived({
+    supervisor: parts.supervisors.keepalived,
+    paths: parts.paths,
+    log: parts.keepalivedLog,
+    current: () => reconciler.current()?.view,
+    onProcess: (event) => log.info({ event }, 'keepalived'),
+    onVrrp(event) {
+      log.info({ event }, 'vrrp');
+      reconciler.look();
+    },
+  });
+  const watch = watchHaproxy({ statsSocket: parts.haproxy.statsSocket, ...WATCH }, (seen) => {
+    onLife(seen, keepalived, life);
+  });
   const stops = [
     () => watch.stop(),
+    () => keepalived.stop(),
     parts.supervisors.haproxy.subscribe((event) => {
+      if (event.kind === 'exited') setFit(false, life);
       log.info({ event }, 'haproxy');
       if (event.kind !== 'exited') return;
-      setFit(false, life);
       watch.look();
-      reconciler.look();
-    }),
-    parts.supervisors.keepalived.subscribe((event) => log.info({ event }, 'keepalived')),
-    watchVrrp(parts.paths, (event) => {
-      log.info({ event }, 'vrrp');
       reconciler.look();
     }),
   ];
@@ -47,7 +56,7 @@ export function followLives(life: LifeParts): () => void {
   };
 }
 
-function onLife(seen: HaproxyLife, life: LifeParts): void {
+function onLife(seen: HaproxyLife, keepalived: KeepalivedWatch, life: LifeParts): void {
   const { reconciler, board, health, metrics } = life;
   const answers = seen.kind === 'answers';
   const serves = !isOutOfService(life.runDir);
@@ -57,16 +66,23 @@ function onLife(seen: HaproxyLife, life: LifeParts): void {
   health.report('haproxy', problem);
   board.find('haproxy', problem === undefined ? [] : [problem]);
   board.find('service', serves ? [] : ['out of service: `lbagent resume-serving` ends that']);
+  tellOfKeepalived(keepalived.look(answers && serves), life);
   const known = reconciler.current()?.view.worker.info.pid;
   if (answers && known !== undefined && known !== seen.info.pid) reconciler.look();
 }
 
+function tellOfKeepalived(trouble: string | undefined, { board, health, metrics }: LifeParts): void {
+  metrics.keepalivedWell(trouble === undefined);
+  health.report('keepalived', trouble);
+  board.find('vrrp', trouble === undefined ? [] : [trouble]);
+}
+
 function setFit(fit: boolean, { parts, board, log }: LifeParts): void {
-  parts.ownership.setFit(fit).then(
-    () => board.find('track file', []),
-    (error: unknown) => {
-      log.error({ err: error }, "keepalived's track file cannot be written");
-      board.find('track file', ["keepalived's track file cannot be written: addresses will not move by it"]);
-    },
-  );
+  try {
+    parts.ownership.setFit(fit);
+    board.find('track file', []);
+  } catch (error) {
+    log.error({ err: error }, "keepalived's track file cannot be written");
+    board.find('track file', ["keepalived's track file cannot be written: addresses will not move by it"]);
+  }
 }

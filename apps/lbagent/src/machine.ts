@@ -112,15 +112,8 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     socket: openCommandSocket(parts.haproxy.statsSocket, NODE_WATCH_TIMEOUT_MS),
     state: () => holder.held()?.state,
     remembered: remembered?.judged ?? NOTHING_JUDGED,
-    onJudged(judged) {
-      holder.useNodeChecks(judged);
-      board.find(
-        'nodes',
-        [...judged.held.keys()].map(
-          (cluster) => `no node of cluster ${cluster} passes its check: the last set goes on`,
-        ),
-      );
-    },
+    onJudged: (judged) => holder.useNodeChecks(judged),
+    onFindings: (findings) => board.find('nodes', findings),
     onChange: () => reconciler.look(),
     log,
   });

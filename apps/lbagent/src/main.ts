@@ -39,6 +39,8 @@ import { untilEmpty, withdraw } from './withdraw.ts';
 
 /** How long the cloudagent waits for what this machine remembers to be served again. */
 const READY_WITHIN_MS = 5_000;
+/** How long the cloudagent may believe an old clock. */
+const REPORT_EVERY_MS = 60_000;
 
 main().catch((error: unknown) => {
   for (const line of explainFailure(error).split('\n')) complain(line);
@@ -136,7 +138,7 @@ async function serveMachine(settings: RunConfig): Promise<void> {
   const unwatch = watchProblems({ config, path }, problems, (now) => machine.board.find('preflight', now));
   shutdown.step('preflight', unwatch);
 
-  const enrolment = await awaitEnrolment({ ...config, log, signal: shutdown.signal }, (why) => {
+  const enrolment = await awaitEnrolment({ ...config, signal: shutdown.signal }, (why) => {
     // Without a certificate nobody can tell this machine anything new; what is on disk is served all the same.
     log.error(why);
     health.report('identity', why);
@@ -144,7 +146,13 @@ async function serveMachine(settings: RunConfig): Promise<void> {
   });
   if (!enrolment) return;
   const metrics = createRpcMetrics(registry);
-  const live = keepRenewed({ place: config.pkiDir, enrolment, log, metrics });
+  const live = keepRenewed({
+    place: config.pkiDir,
+    enrolment,
+    log,
+    metrics,
+    onProblem: (problem) => machine.board.find('certificate', problem === undefined ? [] : [problem]),
+  });
   registerCertificateMetrics(registry, { validity: () => live.validity(), now: Date.now });
   shutdown.step('renewal', () => live.stop());
   health.report('identity', undefined);
@@ -153,7 +161,13 @@ async function serveMachine(settings: RunConfig): Promise<void> {
   const services = [
     serve(
       MachineService,
-      machineService({ ...machine, log, now: Date.now, readConfig: () => readConfig(config, programs) }),
+      machineService({
+        ...machine,
+        log,
+        now: Date.now,
+        reportEveryMs: REPORT_EVERY_MS,
+        readConfig: () => readConfig(config, programs),
+      }),
     ),
     ...healthServices({ source: health, version: VERSION, serviceNames: ['fairlead.v1.MachineService'] }),
   ];

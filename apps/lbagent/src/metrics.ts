@@ -12,6 +12,7 @@ export interface MetricsParts {
 export interface Metrics {
   pass(pass: { readonly seconds: number; readonly reached: Reached }): void;
   haproxyAnswers(answers: boolean): void;
+  keepalivedWell(well: boolean): void;
   oldWorkers(count: number): void;
 }
 
@@ -38,6 +39,11 @@ export function createMachineMetrics(parts: MetricsParts): Metrics {
     registers,
   });
   const up = new Gauge({ name: 'fairlead_haproxy_up', help: '1 while haproxy answers.', registers });
+  const keepalived = new Gauge({
+    name: 'fairlead_keepalived_up',
+    help: '1 while keepalived can have this machine own addresses, as far as that is its own affair.',
+    registers,
+  });
   const old = new Gauge({
     name: 'fairlead_haproxy_old_workers',
     help: 'Workers that were replaced by a reload and still have connections.',
@@ -60,6 +66,7 @@ export function createMachineMetrics(parts: MetricsParts): Metrics {
     },
     oldWorkers: (count) => old.set(count),
     haproxyAnswers: (answers) => up.set(answers ? 1 : 0),
+    keepalivedWell: (well) => keepalived.set(well ? 1 : 0),
   };
 }
 

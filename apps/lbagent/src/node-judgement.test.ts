@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { firstJudgement, judge, type Judged, type Judgement, mustAsk, type Round } from './node-judgement.ts';
+import {
+  firstJudgement,
+  judge,
+  type Judged,
+  type Judgement,
+  mustAsk,
+  nodeFinding,
+  type Round,
+} from './node-judgement.ts';
 
 const ASKING = firstJudgement('auto', 'prod');
 const HEALTHZ: Judgement = { choice: { kind: 'healthz' }, phase: 'trusted', rounds: 0 };
@@ -93,3 +101,23 @@ it.each(['auto', 'healthz'] as const)(
     expect(judge(held, round({ kind, healthz: 'well' }))).toEqual(HEALTHZ);
   },
 );
+
+describe('what a person is told', () => {
+  const held = judge(HEALTHZ, ALL_FAIL);
+  const silent = round({ healthz: 'silent' });
+
+  it('is that the last set goes on when not one node passes any more', () => {
+    expect(nodeFinding('prod', held, 3)).toBe('no node of cluster prod passes its check: the last set goes on');
+  });
+
+  it('is that nobody has ever answered, once they have had their time', () => {
+    expect(nodeFinding('prod', after(ASKING, 11, silent), 3)).toBeUndefined();
+    expect(nodeFinding('prod', after(ASKING, 12, silent), 3)).toContain('has answered a check yet');
+  });
+
+  it('is nothing while checks are trusted, or where no node is used', () => {
+    expect(nodeFinding('prod', HEALTHZ, 3)).toBeUndefined();
+    expect(nodeFinding('prod', held, 0)).toBeUndefined();
+    expect(nodeFinding('prod', after(ASKING, 12, silent), 0)).toBeUndefined();
+  });
+});

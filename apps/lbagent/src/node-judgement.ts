@@ -90,6 +90,17 @@ export function judge(before: Judgement, round: Round): Judgement {
   return { ...before, rounds };
 }
 
+/**
+ * What a person should know of a cluster's nodes; undefined: nothing. `nodes`: how many may be backends of load balancers
+ * that are served here.
+ */
+export function nodeFinding(cluster: string, { phase, rounds }: Judgement, nodes: number): string | undefined {
+  if (nodes === 0 || phase === 'trusted') return undefined;
+  if (phase === 'held') return `no node of cluster ${cluster} passes its check: the last set goes on`;
+  if (rounds < HEALTHZ_ROUNDS) return undefined;
+  return `no node of cluster ${cluster} has answered a check yet, so all count as alive: open their NodePorts to this machine`;
+}
+
 function same(a: NodeCheckChoice, b: NodeCheckChoice): boolean {
   return a.kind === b.kind && (a.kind !== 'node-port' || b.kind !== 'node-port' || a.port === b.port);
 }

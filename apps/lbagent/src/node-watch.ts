@@ -5,11 +5,20 @@ import {
   observeBackends,
   readCurrentWorkerInfo,
 } from '@fairlead/haproxy';
-import type { MachineState, NodeSet } from '@fairlead/model';
+import type { Address, MachineState, NodeSet } from '@fairlead/model';
 import type { Logger } from '@fairlead/telemetry';
 import { askNodes, type Asking } from './node-asking.ts';
 import { nodeCheckOf } from './node-check-choice.ts';
-import { firstJudgement, judge, type Judged, type Judgement, mustAsk, type Round, ROUND_MS } from './node-judgement.ts';
+import {
+  firstJudgement,
+  judge,
+  type Judged,
+  type Judgement,
+  mustAsk,
+  nodeFinding,
+  type Round,
+  ROUND_MS,
+} from './node-judgement.ts';
 import { nodeCheckKey } from './wanted.ts';
 
 export interface NodeWatchParts {
@@ -19,6 +28,8 @@ export interface NodeWatchParts {
   readonly remembered: Judged;
   /** Told when it differs from what was told before. */
   readonly onJudged: (judged: Judged) => void;
+  /** Told after each round what a person should know of the nodes, one sentence each. */
+  readonly onFindings: (findings: readonly string[]) => void;
   /** Some node was found alive or dead since the last look. */
   readonly onChange: () => void;
   readonly log: Logger;
@@ -36,7 +47,7 @@ export function watchNodes(parts: NodeWatchParts): () => void {
 
   async function round(): Promise<void> {
     const state = parts.state();
-    if (!state || state.nodeSets.size === 0) return;
+    if (!state || state.nodeSets.size === 0) return parts.onFindings([]);
     const passing = await passingChecks(parts.socket);
     const now = JSON.stringify([...passing]);
     if (seen !== '' && seen !== now) parts.onChange();
@@ -48,6 +59,12 @@ export function watchNodes(parts: NodeWatchParts): () => void {
       judgements.set(cluster, await judgeCluster(before, nodeSet, { passing, state, turn }));
     }
     tell();
+    parts.onFindings(
+      [...state.nodeSets.values()].flatMap((nodeSet) => {
+        const nodes = sharedNodePorts(state, nodeSet.cluster).length === 0 ? 0 : backendAddresses(nodeSet).length;
+        return nodeFinding(nodeSet.cluster, judgements.get(nodeSet.cluster)!, nodes) ?? [];
+      }),
+    );
   }
 
   async function judgeCluster(
@@ -55,7 +72,7 @@ export function watchNodes(parts: NodeWatchParts): () => void {
     nodeSet: NodeSet,
     around: { passing: ReadonlyMap<string, boolean>; state: MachineState; turn: number },
   ): Promise<Judgement> {
-    const addresses = nodeSet.nodes.filter((node) => node.eligible && !node.draining).flatMap((node) => node.addresses);
+    const addresses = backendAddresses(nodeSet);
     const checks = addresses.flatMap((address) => nodeCheckOf(address, before.choice) ?? []);
     const known = checks.flatMap((check) => around.passing.get(nodeCheckKey(check)) ?? []);
     const somePass = known.length === 0 ? undefined : known.includes(true);
@@ -92,6 +109,10 @@ export function watchNodes(parts: NodeWatchParts): () => void {
     clearTimeout(timer);
     parts.socket.close();
   };
+}
+
+function backendAddresses({ nodes }: NodeSet): readonly Address[] {
+  return nodes.filter(({ eligible, draining }) => eligible && !draining).flatMap(({ addresses }) => addresses);
 }
 
 /** Whether each node check in use passes, by `nodeCheckKey`. */

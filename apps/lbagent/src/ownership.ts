@@ -32,8 +32,11 @@ export interface Ownership {
    * for who owns the addresses.
    */
   ensure(config: MachineConfig, look: boolean): Promise<readonly string[]>;
-  /** Whether this machine is fit to own addresses; keepalived hands them over within tens of milliseconds when not. */
-  setFit(fit: boolean): Promise<void>;
+  /**
+   * Whether this machine is fit to own addresses; keepalived hands them over within tens of milliseconds when not. It is
+   * told when this returns; throws when the file cannot be written.
+   */
+  setFit(fit: boolean): void;
 }
 
 export function createOwnership(settings: OwnershipSettings, keepalived: Supervisor): Ownership {
@@ -68,9 +71,9 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
       ensured = { config, findings };
       return ensured.findings;
     },
-    async setFit(next) {
+    setFit(next) {
       if (fit === next) return;
-      await writeTrackFile(paths, next);
+      writeTrackFile(paths, next);
       fit = next;
     },
   };

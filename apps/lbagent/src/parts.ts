@@ -40,6 +40,8 @@ export interface Parts {
   readonly kernel: KernelSide;
   readonly ownership: Ownership;
   readonly supervisors: { readonly haproxy: Supervisor; readonly keepalived: Supervisor };
+  /** Where keepalived says why it does what it does: a command, or a file. */
+  readonly keepalivedLog: string;
 }
 
 const RUNTIME_TIMEOUT_MS = 5_000;
@@ -77,7 +79,12 @@ export function openParts(config: NamedConfig, programs: MachinePrograms, onLack
     kernel: createKernelSide(kernelSettings, nftables, links),
     ownership,
     supervisors,
+    keepalivedLog: config.processes === 'systemd' ? 'journalctl --unit=keepalived' : childLogFile(config, 'keepalived'),
   };
+}
+
+function childLogFile({ runDir }: Pick<RunConfig, 'runDir'>, program: string): string {
+  return `${runDir}/${program}.log`;
 }
 
 /** What lbagent asks of the kernel, for every load balancer alike. */
@@ -132,7 +139,7 @@ function supervisorsOf(config: RunConfig, programs: MachinePrograms, paths: Keep
   const supervise = (spec: ProcessSpec): Supervisor =>
     config.processes === 'systemd'
       ? systemdSupervisor(spec, control)
-      : childSupervisor(spec, { stateDirectory: config.runDir, logFile: `${config.runDir}/${spec.name}.log` });
+      : childSupervisor(spec, { stateDirectory: config.runDir, logFile: childLogFile(config, spec.name) });
   const haproxy = haproxySpec({
     binary: programs.haproxy,
     config: config.haproxyConfig,

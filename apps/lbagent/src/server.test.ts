@@ -43,7 +43,10 @@ afterEach(async () => {
 });
 
 /** A machine that applies whatever it is given at once, behind its real service. */
-async function machine(limits: { maxStreamAgeMs?: number } = {}) {
+async function machine({
+  reportEveryMs = 60_000,
+  ...limits
+}: { maxStreamAgeMs?: number; reportEveryMs?: number } = {}) {
   const authority = await createAuthority('lab', Date.now());
   const material = async (identity: Identity) => {
     const keys = await makeKeyPair();
@@ -56,6 +59,7 @@ async function machine(limits: { maxStreamAgeMs?: number } = {}) {
   };
   const versions = { agentVersion: '1', haproxyVersion: '2', keepalivedVersion: '3', kernelVersion: '4' };
   const board = createStatusBoard(versions);
+  const clock = { ahead: 0 };
   let held: Held | undefined;
   const holder: Holder = {
     held: () => held,
@@ -75,7 +79,12 @@ async function machine(limits: { maxStreamAgeMs?: number } = {}) {
     credentials: serverCredentials(await material(MACHINE), 'required'),
     callers: 'certificate',
     authorise: onlyCloudagent('lab'),
-    services: [serve(MachineService, machineService({ log, holder, board, readConfig, now: Date.now }))],
+    services: [
+      serve(
+        MachineService,
+        machineService({ log, holder, board, readConfig, reportEveryMs, now: () => Date.now() + clock.ahead }),
+      ),
+    ],
     log,
     limits,
   });
@@ -85,7 +94,7 @@ async function machine(limits: { maxStreamAgeMs?: number } = {}) {
     cleanups.push(() => channel.close());
     return createClient(MachineService, channel);
   };
-  return { board, connect, held: () => held };
+  return { board, clock, connect, held: () => held };
 }
 
 /** One stream, spoken to and heard turn by turn. */
@@ -175,6 +184,15 @@ it('what changes by itself is told without being asked', async () => {
   expect(await hear()).toMatchObject({ ownedInstances: ['edge-1'] });
   board.find('haproxy', ['haproxy does not answer']);
   expect(await hear()).toMatchObject({ findings: ['haproxy does not answer'] });
+});
+
+it('its clock is told again and again, though nothing else changes', async () => {
+  const { connect, clock } = await machine({ reportEveryMs: 50 });
+  const { hear } = await stream(await connect(CLOUDAGENT));
+  await hear();
+  clock.ahead = 3_600_000;
+  const { clock: told } = await hear();
+  expect(Date.parse(told) - Date.now()).toBeGreaterThan(3_500_000);
 });
 
 it('a stream that has become old ends in good order, though the cloudagent would still speak', async () => {

@@ -26,6 +26,8 @@ export interface MachineServiceParts {
   readonly readConfig: () => Promise<ConfigTexts>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** A report is made at least this often, so that the clock in it is never an old one; milliseconds. */
+  readonly reportEveryMs: number;
 }
 
 export interface ConfigTexts {
@@ -59,6 +61,7 @@ async function* sync(
   const outbox = createOutbox();
   const tell = (): void => outbox.tell(() => reportOf(board.current(), now()));
   const unsubscribe = board.subscribe(tell);
+  const again = setInterval(tell, parts.reportEveryMs);
   const abort = (): void => outbox.end();
   context.signal.addEventListener('abort', abort);
   tell();
@@ -72,6 +75,7 @@ async function* sync(
   } finally {
     context.signal.removeEventListener('abort', abort);
     unsubscribe();
+    clearInterval(again);
     log.info('the cloudagent is disconnected');
   }
   // One that ends because it has become old is ended by us, while the other side would still speak.

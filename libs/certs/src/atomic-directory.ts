@@ -38,6 +38,18 @@ export async function writeWhole(directory: string, files: readonly WholeFile[])
   await removeOldVersions(directory, version);
 }
 
+/** Rejects, as a later `writeWhole` would, when nothing can be kept there now; leaves nothing behind. */
+export async function tryWriting(directory: string): Promise<void> {
+  const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, versionPrefix + randomBytes(8).toString('hex'));
+  try {
+    await writeDurably(path, { name: '', content: Buffer.alloc(16 * 1024, 0x20), secret: true });
+  } finally {
+    await rm(path, { force: true });
+    if (made !== undefined) await rm(directory, { recursive: true, force: true });
+  }
+}
+
 /** The current set's files by name, or undefined when there is none or one of `names` is missing. */
 export async function readWhole<Name extends string>(
   directory: string,

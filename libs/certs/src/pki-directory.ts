@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { formatIdentity, parseIdentity, type EnrolledIdentity } from './identity.ts';
 import { factsOfMaterial, type Material } from './material.ts';
 import { tryMaterial } from './try-material.ts';
@@ -18,17 +18,22 @@ const names = ['cloudagent.crt', 'cloudagent.key', 'ca.crt', 'identity.json'] as
 
 /**
  * The enrolment in a place, or undefined when nobody has enrolled there. Its certificate may be past its end.
- * Throws when the files do not belong together (key and certificate, chain and root, name).
+ * Throws when one is missing, or they do not belong together (key and certificate, chain and root, name).
  */
 export async function readEnrolment(place: Place): Promise<Enrolment | undefined> {
   const { where, ...files } = filesAt(place);
   const held = await files.read(names);
-  if (held === undefined) return undefined;
+  if (held === undefined) {
+    const found = await Promise.all(names.map((name) => files.read([name])));
+    const missing = names.filter((_, index) => found[index] === undefined);
+    if (missing.length === names.length) return undefined;
+    throw new Error(`${where} has lost ${missing.join(', ')}: enrol again with a new join token`);
+  }
   try {
     return parse(held);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`${where} cannot be used: ${reason}; enrol again with a new join token`, { cause: error });
+    throw new Error(`${where} cannot be used, ${reason}: enrol again with a new join token`, { cause: error });
   }
 }
 
@@ -59,7 +64,10 @@ export function endOfChain(certificateChain: string): number {
 }
 
 function parse(files: Record<(typeof names)[number], Buffer>): Enrolment {
-  const { identity: uri, join, control } = JSON.parse(files['identity.json'].toString()) as Record<string, unknown>;
+  const described = readOr('identity.json is damaged', () => JSON.parse(files['identity.json'].toString()) as unknown);
+  const { identity: uri, join, control } = described as Record<string, unknown>;
+  // What OpenSSL says of a damaged key helps nobody.
+  readOr('cloudagent.key is damaged', () => createPrivateKey(files['cloudagent.key']));
   if (typeof uri !== 'string' || typeof join !== 'string' || typeof control !== 'string') {
     throw new TypeError('identity.json is not as it was written');
   }
@@ -74,4 +82,12 @@ function parse(files: Record<(typeof names)[number], Buffer>): Enrolment {
   const named = formatIdentity(factsOfMaterial(material).identity);
   if (named !== uri) throw new Error(`identity.json says ${uri}, the certificate says ${named}`);
   return { identity, material, join, control };
+}
+
+function readOr<T>(otherwise: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new Error(otherwise, { cause: error });
+  }
 }

@@ -1,4 +1,4 @@
-import { currentVersion, readWhole, writeWhole, type WholeFile } from './atomic-directory.ts';
+import { currentVersion, readWhole, tryWriting, writeWhole, type WholeFile } from './atomic-directory.ts';
 
 /** A set of files that is only ever seen whole, wherever it is kept. */
 export interface WholeFiles {
@@ -10,6 +10,8 @@ export interface WholeFiles {
   read<Name extends string>(names: readonly Name[]): Promise<Record<Name, Buffer> | undefined>;
   /** All of them, durably, or none; where it is shared it fails when somebody else has written since the last read. */
   write(files: readonly WholeFile[]): Promise<void>;
+  /** Rejects when nothing could be written now, as far as that can be known beforehand. */
+  tryWriting(): Promise<void>;
   /** Changes with every write. Undefined: nothing was written yet. */
   version(): Promise<string | undefined>;
 }
@@ -24,6 +26,7 @@ export function filesAt(place: Place): WholeFiles {
     shared: false,
     read: (names) => readWhole(place, names),
     write: (files) => writeWhole(place, files),
+    tryWriting: () => tryWriting(place),
     version: () => currentVersion(place),
   };
 }

@@ -2,6 +2,7 @@ import {
   anonymousChannelCredentials,
   certificatesToPem,
   decodeJoinToken,
+  filesAt,
   factsOfMaterial,
   formatIdentity,
   keyPairOfPem,
@@ -33,25 +34,39 @@ export type Enrolled = { readonly enrolment: Enrolment } | { readonly refused: s
 /**
  * Turns a join token into a first certificate and keeps it in that place, replacing what was there. The key is
  * made here and stays here; the server is verified by the root in the token. Throws when the other side cannot be
- * reached or the place not written: the token is then still good in the first case, and used up in the second.
+ * reached or the place not be written; both leave the token good.
  */
-export async function enrol(tokenText: string, place: Place, keyType: KeyType = 'P-256'): Promise<Enrolled> {
-  const decoded = decodeJoinToken(tokenText);
-  if ('refused' in decoded) return decoded;
-  const { site, kind, name, join, control, rootCertificate } = decoded.token;
-  const identity: EnrolledIdentity = { kind, site, name };
-  const roots = certificatesToPem([rootCertificate]);
-  return await refusedOr(async () => {
-    const material = await ask({ join, roots, identity, keyType }, async (client, keys) => {
-      const { nonce } = await client.challenge({});
-      const publicKey = publicKeyToDer(keys.publicKey);
-      const signature = signProof('enrol', keys.privateKey, nonce, publicKey);
-      return (await client.enrol({ token: tokenText.trim(), nonce, publicKey, signature })).issued;
+export async function enrol(tokenText: string, place: Place, keyType?: KeyType): Promise<Enrolled> {
+  return await enroller(tokenText, place, keyType)();
+}
+
+/**
+ * `enrol` that may be called again after it threw: with the same key, by which the cloudagent knows for a while who has
+ * used the token, and answers once more when its answer was lost.
+ */
+export function enroller(tokenText: string, place: Place, keyType: KeyType = 'P-256'): () => Promise<Enrolled> {
+  let keys: KeyPair | undefined;
+  return async () => {
+    const decoded = decodeJoinToken(tokenText);
+    if ('refused' in decoded) return decoded;
+    const { site, kind, name, join, control, rootCertificate } = decoded.token;
+    const identity: EnrolledIdentity = { kind, site, name };
+    const roots = certificatesToPem([rootCertificate]);
+    // Before the token is used up for a certificate that cannot be kept.
+    await filesAt(place).tryWriting();
+    const own = (keys ??= await makeKeyPair(keyType));
+    return await refusedOr(async () => {
+      const material = await ask({ join, roots, identity, keys: own }, async (client) => {
+        const { nonce } = await client.challenge({});
+        const publicKey = publicKeyToDer(own.publicKey);
+        const signature = signProof('enrol', own.privateKey, nonce, publicKey);
+        return (await client.enrol({ token: tokenText.trim(), nonce, publicKey, signature })).issued;
+      });
+      const enrolment = { identity, material, join, control };
+      await writeEnrolment(place, enrolment);
+      return { enrolment };
     });
-    const enrolment = { identity, material, join, control };
-    await writeEnrolment(place, enrolment);
-    return { enrolment };
-  });
+  };
 }
 
 /**
@@ -61,22 +76,21 @@ export async function enrol(tokenText: string, place: Place, keyType: KeyType = 
 export async function renew(enrolment: Enrolment, metrics?: RpcMetrics): Promise<Enrolled> {
   const { identity, join, material: old } = enrolment;
   const oldKey = keyPairOfPem(old.privateKey).privateKey;
+  const keys = await makeKeyPair(keyTypeOf(oldKey));
   return await refusedOr(async () => {
-    const material = await ask(
-      { join, roots: old.roots, identity, keyType: keyTypeOf(oldKey), ...(metrics && { metrics }) },
-      async (client, keys) => {
-        const { nonce } = await client.challenge({});
-        const publicKey = publicKeyToDer(keys.publicKey);
-        const { issued } = await client.renew({
-          chain: certificatesOfPem(old.certificateChain),
-          nonce,
-          publicKey,
-          newKeySignature: signProof('renew', keys.privateKey, nonce, publicKey),
-          oldKeySignature: signProof('renew', oldKey, nonce, publicKey),
-        });
-        return issued;
-      },
-    );
+    const wish = { join, roots: old.roots, identity, keys, ...(metrics && { metrics }) };
+    const material = await ask(wish, async (client) => {
+      const { nonce } = await client.challenge({});
+      const publicKey = publicKeyToDer(keys.publicKey);
+      const { issued } = await client.renew({
+        chain: certificatesOfPem(old.certificateChain),
+        nonce,
+        publicKey,
+        newKeySignature: signProof('renew', keys.privateKey, nonce, publicKey),
+        oldKeySignature: signProof('renew', oldKey, nonce, publicKey),
+      });
+      return issued;
+    });
     await tryMaterial(material);
     return { enrolment: { ...enrolment, material } };
   });
@@ -88,7 +102,8 @@ interface Wish {
   readonly roots: string;
   /** Who asks. */
   readonly identity: EnrolledIdentity;
-  readonly keyType: KeyType;
+  /** Of the certificate that is asked for. */
+  readonly keys: KeyPair;
   readonly metrics?: RpcMetrics;
 }
 
@@ -97,16 +112,15 @@ interface IssuedMessage {
   readonly roots?: Uint8Array[] | null;
 }
 
-type Asking = (client: RpcClient<typeof IdentityService>, keys: KeyPair) => Promise<IssuedMessage | null | undefined>;
+type Asking = (client: RpcClient<typeof IdentityService>) => Promise<IssuedMessage | null | undefined>;
 
 /** Asks for a certificate over a verified connection and takes it only when it is the one asked for. */
-async function ask({ join, roots, identity, keyType, metrics }: Wish, asking: Asking): Promise<Material> {
+async function ask({ join, roots, identity, keys, metrics }: Wish, asking: Asking): Promise<Material> {
   const cloudagent = { kind: 'cloudagent', site: identity.site } as const;
   const credentials = anonymousChannelCredentials({ current: () => ({ roots }) }, cloudagent);
   const channel = openChannel(join, credentials);
   try {
-    const keys = await makeKeyPair(keyType);
-    const issued = await asking(createClient(IdentityService, channel, metrics && { metrics }), keys);
+    const issued = await asking(createClient(IdentityService, channel, metrics && { metrics }));
     const material = {
       privateKey: privateKeyToPem(keys.privateKey),
       certificateChain: certificatesToPem(issued?.chain ?? []),

@@ -19,6 +19,7 @@ import {
 } from '@fairlead/certs';
 import type { Logger } from '@fairlead/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { explainCall } from './explain-call.ts';
 import { renew } from './identity-client.ts';
 import type { RpcMetrics } from './metrics.ts';
 
@@ -40,6 +41,8 @@ export interface RenewalSettings {
   readonly enrolment: Enrolment;
   readonly log: Logger;
   readonly metrics?: RpcMetrics;
+  /** Why it is not as it should be, one sentence with what to do, after each failure; undefined when it is well again. */
+  readonly onProblem?: (problem: string | undefined) => void;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** 0 ≤ random < 1. */
@@ -91,8 +94,8 @@ export async function openEnrolment(
     return next.enrolment;
   } catch (error) {
     if (now < facts.notAfter) return held;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`the certificate of ${formatIdentity(facts.identity)} is past its end and not renewed: ${reason}`, {
+    const why = explainCall(error, held.join, now);
+    throw new Error(`the certificate of ${formatIdentity(facts.identity)} is past its end and not renewed: ${why}`, {
       cause: error,
     });
   }
@@ -130,7 +133,8 @@ class Renewal {
         await this.#takeUpNewFiles();
         if (this.#now() >= nextAttempt(this.facts, this.#history, this.#draw)) await this.#renew();
       } catch (error) {
-        this.#failed(error);
+        const expires = new Date(this.facts.notAfter).toISOString();
+        this.#failed(error, `the certificate, good until ${expires}, is not renewed`);
       }
     }
   }
@@ -147,7 +151,7 @@ class Renewal {
     // What is in use may be newer than what is on disk, when the disk could not be written.
     if (factsOfMaterial(found.material).notAfter <= this.facts.notAfter) return;
     this.#use(found, 'certificate taken up that somebody else put there');
-    this.#history = noFailures;
+    this.#succeeded();
   }
 
   /** A shared place may be emptied by whoever made it, such as an upgrade that replaces it. */
@@ -169,10 +173,8 @@ class Renewal {
     );
     this.#version = await enrolmentVersion(this.#settings.place);
     this.#use(next.enrolment, 'certificate renewed');
-    if (written !== undefined) {
-      throw new Error('the new certificate is in use, but could not be written to disk', { cause: written.error });
-    }
-    this.#history = noFailures;
+    if (written === undefined) this.#succeeded();
+    else this.#failed(written.error, 'the new certificate is in use, and lost when this program ends');
   }
 
   #use(enrolment: Enrolment, message: string): void {
@@ -184,10 +186,17 @@ class Renewal {
     this.#settings.log.info({ serial, expires: new Date(notAfter).toISOString() }, message);
   }
 
-  #failed(error: unknown): void {
+  #succeeded(): void {
+    if (this.#history.failures > 0) this.#settings.onProblem?.(undefined);
+    this.#history = noFailures;
+  }
+
+  #failed(error: unknown, what: string): void {
+    const { log, onProblem } = this.#settings;
+    const problem = `${what}: ${explainCall(error, this.#enrolment.join, this.#now())}`;
     this.#history = { failures: this.#history.failures + 1, lastFailure: this.#now() };
     this.#draw = this.#random();
-    const expires = new Date(this.facts.notAfter).toISOString();
-    this.#settings.log.warn({ err: error, failures: this.#history.failures, expires }, 'certificate not renewed yet');
+    log.warn({ err: error, failures: this.#history.failures }, problem);
+    onProblem?.(problem);
   }
 }

@@ -7,6 +7,7 @@ export * from './definitions.ts';
 export { detailOf, failure, isTransient, RpcFailure, statusOf } from './failure.ts';
 export type { FailureDetail, Origin, StatusName } from './failure.ts';
 export type { Authorise } from './gate.ts';
+export * from './explain-call.ts';
 export * from './health.ts';
 export * from './metrics.ts';
 export type { HandlerContext, HandlerExtras } from './boundary.ts';

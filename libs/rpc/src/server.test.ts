@@ -8,6 +8,7 @@ import { Metadata } from 'nice-grpc';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClient } from './client.ts';
 import { CertificatesService, LoadBalancersService, MachineService } from './definitions.ts';
+import { explainCall } from './explain-call.ts';
 import { detailOf, failure, RpcFailure, statusOf } from './failure.ts';
 import { serve, startServer, type Handlers, type ServedService } from './server.ts';
 import { cloudagent, controller, makeSite, type TestSite } from './test/site.ts';
@@ -104,6 +105,29 @@ describe('who calls', () => {
     expect([statusOf(error), detailOf(error)?.reason]).toEqual(['UNAUTHENTICATED', 'NOT_IDENTIFIED']);
     expect(error.message).toContain('expired');
   });
+
+  it.each([
+    ['has ended', -30],
+    ['has not begun', 30],
+  ])(
+    'is turned away when its certificate %s by our clock, and the log says once to compare the clocks',
+    async (fault, days) => {
+      const server = await site.start([loadBalancers({ openSession: async () => ({}) })]);
+      const source = await site.material(controller, 3_600_000, Date.now() + days * 86_400_000);
+      for (let time = 0; time < 2; time++) {
+        const address = `127.0.0.1:${server.port}`;
+        const channel = site.channel(address, channelCredentials(source, cloudagent));
+        const error = await rejected(createClient(LoadBalancersService, channel).openSession({}));
+        expect(explainCall(error, address, Date.now())).toBe(
+          `the cloudagent at ${address} ends the connection once it has seen who calls: see its log, and compare the clocks of both (see timedatectl)`,
+        );
+      }
+      const told = `^a caller shows a certificate that ${fault} by the clock here, which says 2\\S+Z: compare the clocks of both`;
+      expect(site.lines).toEqual([
+        expect.objectContaining({ level: 'error', msg: expect.stringMatching(told) as unknown }),
+      ]);
+    },
+  );
 
   it('is the local superuser on a unix socket that only its owner can reach', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'rpc-'));

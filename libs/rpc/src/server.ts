@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { boundary, type HandlerExtras } from './boundary.ts';
 import type { CallerRule } from './caller.ts';
 import type { RpcFailure } from './failure.ts';
+import { explainClock } from './explain-call.ts';
 import { gate, type Authorise } from './gate.ts';
 import type { RpcMetrics } from './metrics.ts';
 import { countingRefusedHandshakes } from './refused-handshakes.ts';
@@ -114,9 +115,10 @@ function optionsOf({ callers, authorise, now, log, limits, metrics }: ServerSett
 
 async function listen(
   server: Server<HandlerExtras>,
-  { listen, credentials, metrics }: ServerSettings,
+  settings: ServerSettings,
   path: string | undefined,
 ): Promise<number> {
+  const { listen, credentials, metrics } = settings;
   if (path !== undefined) {
     const insecure = ServerCredentials.createInsecure();
     await bindPrivately(path, async (temporary) => void (await server.listen(`unix:${temporary}`, insecure)));
@@ -125,13 +127,31 @@ async function listen(
   if (credentials === undefined)
     throw new Error(`listening on ${listen} needs credentials: only a unix socket has none`);
   try {
+    const tellOfClocks = clockTeller(settings);
     return await countingRefusedHandshakes(
       () => server.listen(listen, credentials),
-      (reason) => metrics?.handshakeRefused(listen, reason),
+      (reason) => {
+        metrics?.handshakeRefused(listen, reason);
+        tellOfClocks(reason);
+      },
     );
   } catch (error) {
     throw new Error(whyNotListening(listen, error), { cause: error });
   }
+}
+
+/** Callers come again every second, and one line is enough for a while; milliseconds. */
+const TELL_AGAIN_MS = 600_000;
+
+/** Says in the log that a caller's clock and ours do not agree: the caller is not told why it is turned away. */
+function clockTeller({ log, now = Date.now }: ServerSettings): (reason: string) => void {
+  let told = Number.NEGATIVE_INFINITY;
+  return (reason) => {
+    const problem = explainClock(reason, new Date(now()).toISOString());
+    if (problem === undefined || performance.now() - told < TELL_AGAIN_MS) return;
+    told = performance.now();
+    log.error(`a caller ${problem}`);
+  };
 }
 
 /** grpc-js names the system's error only in its text. */

@@ -4,7 +4,9 @@ import { createHealthBoard } from './health.ts';
 it('is healthy when every part has reported that it is well', () => {
   const board = createHealthBoard(['store', 'control port']);
   expect(board.current().problems).toEqual(['control port has not started yet', 'store has not started yet']);
+  expect(board.problemOf('store')).toBe('store has not started yet');
   board.report('store', undefined);
+  expect(board.problemOf('store')).toBeUndefined();
   expect(board.current().healthy).toBe(false);
   board.report('control port', undefined);
   expect(board.current()).toEqual({ healthy: true, problems: [] });

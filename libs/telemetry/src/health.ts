@@ -15,6 +15,8 @@ export interface HealthSource {
 export interface HealthBoard extends HealthSource {
   /** Says what is wrong with a part, one sentence, or undefined when it is well. */
   report(part: string, problem: string | undefined): void;
+  /** What is wrong with a part; undefined when it is well. */
+  problemOf(part: string): string | undefined;
 }
 
 /** A board on which the given parts have not started yet, which counts as a problem. */
@@ -31,6 +33,7 @@ export function createHealthBoard(parts: readonly string[] = []): HealthBoard {
       watchers.add(changed);
       return () => watchers.delete(changed);
     },
+    problemOf: (part) => problems.get(part),
     report(part, problem) {
       if (problems.get(part) === problem) return;
       if (problem === undefined) problems.delete(part);

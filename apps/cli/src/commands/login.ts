@@ -31,7 +31,7 @@ export function loginCommand(cli: Cli): Command {
       const { site, kind, name, join: address } = decoded.token;
       if (kind !== 'operator') throw usage(`this token is for ${kind} ${name}, not for an operator: use it there`);
       const outcome = await enrol(text, join(dirname(path), PKI)).catch((error: unknown) => {
-        throw asCliError(error, `the join port of site ${site} at ${address}`);
+        throw asCliError(error, { address, now: cli.now() });
       });
       if ('refused' in outcome) throw new CliError(outcome.refused);
       await writeConfig(path, { site, operator: name, pkiDirectory: PKI });

@@ -1,6 +1,6 @@
 import { formatEndpoint } from '@fairlead/model';
 import type { ListedResource } from './document.ts';
-import { backendsUp, declaredView, isService, machineState, stateOf, troubleOf } from './site-view.ts';
+import { backendsUp, declaredView, isService, machineState, machineTroubles, stateOf, troubleOf } from './site-view.ts';
 import type { SiteView } from './site-view.ts';
 import { NONE, orNone } from './table.ts';
 import type { Table } from './table.ts';
@@ -61,6 +61,7 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
       cell: machine(({ capabilities }) => orNone(capabilities?.keepalivedVersion ?? '')),
     },
     { title: 'KERNEL', wide: true, cell: machine(({ capabilities }) => orNone(capabilities?.kernelVersion ?? '')) },
+    { title: 'MESSAGE', wide: true, cell: machine((view) => orNone(machineTroubles(view).join('; '))) },
   ],
   Cluster: [
     { title: 'SET', cell: text('loadBalancerSet') },

@@ -9,8 +9,9 @@ type View = SiteView['loadBalancers'][number];
 export function renderShow(site: SiteView, paint: Paint, chosen: (name: string) => boolean = () => true): string {
   const balancers = [...site.loadBalancers].filter((view) => chosen(viewName(view))).sort(byName);
   const version = site.version ? `, epoch ${site.version.epoch}, generation ${site.version.generation}` : '';
+  const problems = site.problems.map((problem) => `  ${paint.bad('!')} ${problem}\n`).join('');
   const sections = [
-    `${paint.bold(`Site ${site.site}`)}${paint.dim(version)}\n`,
+    `${paint.bold(`Site ${site.site}`)}${paint.dim(version)}\n${problems}`,
     section('Machines', site.machines.length, machines(site, paint), paint),
     section('Clusters', site.clusters.length, clusters(site, paint), paint),
     section('Load balancers', balancers.length, balancers.map((view) => balancer(view, paint)).join(''), paint),

@@ -36,8 +36,17 @@ export function declaredView(site: SiteView, id: string): pb.LoadBalancerView | 
   return site.loadBalancers.find(({ status }) => status?.id === id);
 }
 
-/** One word for a table, with the number of changes it has not applied yet. PURE. */
-export function machineState({ connected, lagGenerations }: pb.MachineView): string {
+/** Why it is not connected, and what was found on it, each one sentence. PURE. */
+export function machineTroubles({ connectionError, findings }: pb.MachineView): readonly string[] {
+  return connectionError === '' ? findings : [connectionError, ...findings];
+}
+
+/**
+ * One word for a table, with the number of changes it has not applied yet. `Degraded`: it serves, and has found something
+ * that a person should act on. PURE.
+ */
+export function machineState({ connected, lagGenerations, findings }: pb.MachineView): string {
   if (!connected) return 'NotConnected';
+  if (findings.length > 0) return 'Degraded';
   return lagGenerations > 0 ? `Behind (${lagGenerations})` : 'Ready';
 }

@@ -162,6 +162,7 @@ export function resource(kind: string, name: string, spec: object, declaredIn = 
 export const SHOWN: pb.ShowResponse.$Properties = {
   site: 'lab',
   version: { epoch: 3, generation: 128 },
+  problems: ['nothing can be stored in /var/lib/fairlead/cloudagent.db, its disk is full: make room there'],
   clusters: [{ name: 'prod', session: 7, sessionHolder: 'controller-1', watching: true, nodes: ['node-1', 'node-2'] }],
   pools: [{ name: 'default', total: '66', free: '63', held: 2, quarantined: 1 }],
   machines: [

@@ -18,7 +18,7 @@ import {
   type JoinToken,
   type Purpose,
 } from '@fairlead/certs';
-import { X509Certificate, type KeyObject } from 'node:crypto';
+import { createHash, X509Certificate, type KeyObject } from 'node:crypto';
 import type { Nonces } from './nonces.ts';
 import type { IdentityRecords, TokenRecord } from './records.ts';
 import type { IdentityRefusal, IdentityRefusalReason } from './refusal.ts';
@@ -86,11 +86,12 @@ async function enrol(settings: CertifierSettings, request: Enrolling): Promise<C
   if ('refused' in decoded) return { refused: 'TOKEN_MALFORMED', message: decoded.refused, claimed };
   const { token } = decoded;
   const found = await settings.records.findToken(token.id);
-  const fault = faultOfToken(token, found, { site: settings.authority().site, now });
+  const fingerprint = createHash('sha256').update(request.publicKey).digest('hex');
+  const fault = faultOfToken(token, found, { site: settings.authority().site, now, key: fingerprint });
   if (found === undefined || fault !== undefined) return { ...(fault ?? unknownToken), claimed };
   const identity = { kind: found.kind, site: token.site, name: found.name };
   const leaf = issue(settings, identity, key.key);
-  if (await settings.records.redeem(token.id, found, { leaf, now })) return { issued: leaf };
+  if (await settings.records.redeem(token.id, found, { leaf, now, key: fingerprint })) return { issued: leaf };
   return { ...usedToken, claimed };
 }
 
@@ -162,6 +163,9 @@ function issue(
   return { ...issueLeaf(settings.authority(), { identity, publicKey, lifetime, now: settings.now() }), identity };
 }
 
+/** So long the one who used a token may ask again, with the same key: the answer may have been lost. Milliseconds. */
+const sameAgain = 10 * 60_000;
+
 type Fault = Omit<IdentityRefusal, 'claimed'>;
 
 const remedy = 'make a new one with `fairlead tokens create`';
@@ -172,7 +176,7 @@ const usedToken: Fault = { refused: 'TOKEN_USED', message: `this join token was 
 function faultOfToken(
   token: JoinToken,
   found: TokenRecord | undefined,
-  { site, now }: { readonly site: string; readonly now: number },
+  { site, now, key }: { readonly site: string; readonly now: number; readonly key: string },
 ): Fault | undefined {
   const fault = (refused: IdentityRefusalReason, what: string): Fault => ({
     refused,
@@ -183,7 +187,7 @@ function faultOfToken(
   if (found.kind !== token.kind || found.name !== token.name) {
     return fault('TOKEN_FOR_ANOTHER_NAME', `was not made for ${token.kind}/${token.name}`);
   }
-  if (found.used !== undefined) return usedToken;
+  if (found.used !== undefined) return found.usedFor === key && now - found.used < sameAgain ? undefined : usedToken;
   if (found.expires <= now) return fault('TOKEN_EXPIRED', `expired at ${new Date(found.expires).toISOString()}`);
   return undefined;
 }

@@ -9,7 +9,8 @@ import {
   publicKeyToDer,
   readEnrolment,
 } from '@fairlead/certs';
-import { CertificatesService, createClient, enrol, openChannel } from '@fairlead/rpc';
+import { CertificatesService, createClient, enrol, enroller, openChannel } from '@fairlead/rpc';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { enrolled, enrolment, reasonOf } from './test/requests.ts';
@@ -78,6 +79,26 @@ describe('enrolling', () => {
     });
     expect(site.refusals()).toEqual(['TOKEN_USED']);
     expect(await readEnrolment(join(site.directory, 'pki'))).toBeUndefined();
+  });
+
+  it('is answered once more for the same key when the answer was lost, for ten minutes, and for no other key', async () => {
+    const site = await lab();
+    const token = await site.token('lbagent', 'lb-1');
+    const again = enroller(token, join(site.directory, 'pki'));
+    const [first, second] = [await again(), await again()];
+    expect(first).toMatchObject({ enrolment: { identity: { name: 'lb-1' } } });
+    expect(second).toMatchObject({ enrolment: { identity: { name: 'lb-1' } } });
+    expect(reasonOf(await enrolment(site, token))).toBe('TOKEN_USED');
+    site.clock.later = 10 * 60_000 + 1;
+    expect(await again()).toEqual({ refused: expect.stringContaining('used already') as unknown });
+  });
+
+  it('leaves the token good when what it brings cannot be kept', async () => {
+    const site = await lab();
+    const token = await site.token('lbagent', 'lb-1');
+    writeFileSync(join(site.directory, 'file'), '');
+    await expect(enrol(token, join(site.directory, 'file'))).rejects.toMatchObject({ code: 'EEXIST' });
+    expect(await enrolment(site, token)).toBe('issued');
   });
 
   it('is won by exactly one of 64 who use a token at the same time', async () => {

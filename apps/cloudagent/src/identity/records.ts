@@ -14,6 +14,8 @@ export interface TokenRecord {
   readonly expires: number;
   /** When it was used; absent: not yet. */
   readonly used?: number;
+  /** SHA-256 of the public key that it was used for, hexadecimal. */
+  readonly usedFor?: string;
 }
 
 /** A certificate that was issued. Times are milliseconds since 1970. */
@@ -41,10 +43,10 @@ export interface IdentityRecords {
   addToken(id: string, record: TokenRecord, now: number): Promise<void>;
   findToken(id: string): Promise<(TokenRecord & { readonly revision: number }) | undefined>;
   /**
-   * Marks the token used and records what it was used for, in one transaction that holds only if nobody used it
-   * since it was found. False: somebody did.
+   * Marks the token used, for the key with this fingerprint, and records what it was used for, in one transaction that
+   * holds only if nobody used it since it was found. False: somebody did.
    */
-  redeem(id: string, found: TokenRecord & { readonly revision: number }, use: Use): Promise<boolean>;
+  redeem(id: string, found: TokenRecord & { readonly revision: number }, use: Use & { key: string }): Promise<boolean>;
   /** Records a certificate; forgets those of the same identity that are past their end. */
   recordRenewal(use: Use): Promise<void>;
   /** True when the identity ever got a certificate here. */
@@ -85,7 +87,11 @@ export function identityRecords(store: Store): IdentityRecords {
         record.role === undefined ? {} : { [keys.operator + record.name]: JSON.stringify({ role: record.role }) };
       const result = await store.commit({
         compare: { [keys.token + id]: revision },
-        put: { ...issued.put, ...operator, [keys.token + id]: JSON.stringify({ ...record, used: use.now }) },
+        put: {
+          ...issued.put,
+          ...operator,
+          [keys.token + id]: JSON.stringify({ ...record, used: record.used ?? use.now, usedFor: use.key }),
+        },
         remove: issued.remove,
       });
       return result.ok;

@@ -200,15 +200,21 @@ describe('a renewal that fails', () => {
     const enrolment = await joined(site, 'lbagent', 'lb-1');
     const elsewhere = { ...enrolment, join: '127.0.0.1:1' };
     const directory = join(site.directory, 'lb-1');
-    const running = keepRenewed({ place: directory, enrolment: elsewhere, log: site.log });
+    const problems: (string | undefined)[] = [];
+    const onProblem = (problem: string | undefined) => void problems.push(problem);
+    const running = keepRenewed({ place: directory, enrolment: elsewhere, log: site.log, onProblem });
     site.onClose(async () => await running.stop());
-    const failed = (): boolean => site.lines.some(({ msg }) => msg === 'certificate not renewed yet');
-    await expect.poll(failed, { timeout: 15_000 }).toBe(true);
+    await expect.poll(() => problems.length, { timeout: 15_000 }).toBeGreaterThan(0);
+    expect(problems[0]).toMatch(
+      /^the certificate, good until 2\S+Z, is not renewed: the cloudagent at 127\.0\.0\.1:1 refuses connections: see/,
+    );
+    expect(site.lines).toContainEqual(expect.objectContaining({ level: 'warn', msg: problems[0] }));
     // What an operator does on the machine: join again, with another token.
     await joined(site, 'lbagent', 'lb-1');
     await expect
       .poll(() => running.validity().notAfter > factsOfMaterial(enrolment.material).notAfter, { timeout: 15_000 })
       .toBe(true);
+    expect(problems.at(-1)).toBeUndefined();
   });
 
   it('to reach the disk leaves the new certificate in use, and is made good when the disk is', async () => {
@@ -220,7 +226,9 @@ describe('a renewal that fails', () => {
     writeFileSync(directory, 'a file where the directory should be');
     await expect.poll(() => serialOf(running.source) !== first, { timeout: 10_000 }).toBe(true);
     const unsaved = (): boolean =>
-      site.lines.some(({ err }) => JSON.stringify(err ?? '').includes('not be written to disk'));
+      site.lines.some(({ msg }) =>
+        /^the new certificate is in use, and lost when this program ends: \S+ is in the way/.test(String(msg)),
+      );
     await expect.poll(unsaved, { timeout: 10_000 }).toBe(true);
     rmSync(directory);
     renameSync(`${directory}-away`, directory);

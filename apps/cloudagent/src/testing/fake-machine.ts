@@ -28,6 +28,8 @@ export class FakeMachine {
   version: Version = NO_VERSION;
   state: MachineState | undefined;
   owned: readonly string[] = [];
+  /** Its clock less the right time; milliseconds. */
+  clockAheadMs = 0;
   refused: MachineReport['refused'] = [];
   /** Every update, in order: `full 3` or `delta 3>5`. */
   readonly updates: string[] = [];
@@ -99,7 +101,7 @@ export class FakeMachine {
       unanswered: [],
       draining: [],
       findings: [],
-      clock: new Date().toISOString(),
+      clock: new Date(Date.now() + this.clockAheadMs).toISOString(),
       applyMicros: 1,
       traceparent: '',
     });

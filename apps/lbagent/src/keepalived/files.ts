@@ -1,5 +1,5 @@
-import { appendFileSync, constants } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { appendFileSync, closeSync, constants, openSync, writeSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { renderAnnounce, renderBecomeOwner, renderLeaveOwner } from '../links/batches.ts';
 import { identifyProcess } from '../processes/proc.ts';
@@ -60,14 +60,14 @@ export async function prepareKeepalived({ paths, programs, healthPort }: Prepare
 
 /**
  * Tells keepalived whether this machine is fit to own addresses. Unfit hands them over within tens of milliseconds. What
- * is there is overwritten in its place, which needs no room on the disk.
+ * is there is overwritten in its place, which needs no room on the disk. It is told when this returns: clients wait.
  */
-export async function writeTrackFile(paths: KeepalivedPaths, fit: boolean): Promise<void> {
-  const file = await open(keepalivedFiles(paths).track, constants.O_WRONLY | constants.O_CREAT, 0o644);
+export function writeTrackFile(paths: KeepalivedPaths, fit: boolean): void {
+  const file = openSync(keepalivedFiles(paths).track, constants.O_WRONLY | constants.O_CREAT, 0o644);
   try {
-    await file.write(fit ? '0\n' : '1\n', 0);
+    writeSync(file, fit ? '0\n' : '1\n', 0);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

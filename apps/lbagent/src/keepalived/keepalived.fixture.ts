@@ -71,7 +71,7 @@ export async function lifeOfAnOwner(scripts: ScriptMode): Promise<unknown> {
     content: renderKeepalived({ config, paths, scripts, user: 'root' }),
   });
   writeFileSync(files.checkScript, '#!/bin/sh\nexit 0\n');
-  await writeTrackFile(paths, true);
+  writeTrackFile(paths, true);
   const supervisor = supervisorsOf('lb-1').keepalived;
   await supervisor.start();
   const heard: string[] = [];
@@ -85,9 +85,9 @@ export async function lifeOfAnOwner(scripts: ScriptMode): Promise<unknown> {
   // Events until now wait in the fifo: lbagent was not there yet.
   const listener = ({ state }: VrrpEvent): void => void heard.push(state);
   const stop = watchVrrp(paths, listener);
-  await writeTrackFile(paths, false);
+  writeTrackFile(paths, false);
   await look('unfit');
-  await writeTrackFile(paths, true);
+  writeTrackFile(paths, true);
   await look('fit');
   await supervisor.reload();
   await look('reloaded');

@@ -112,7 +112,7 @@ export async function setUp(machine: TestMachine): Promise<unknown> {
   const content = renderKeepalived({ config, paths, scripts: 'keepalived', user: 'root' });
   const outcome = await writeKeepalivedConfig({ paths, keepalived, content });
   if (outcome.kind === 'refused') throw new Error(outcome.message);
-  await writeTrackFile(paths, true);
+  writeTrackFile(paths, true);
   const supervisors = supervisorsOf(name);
   await supervisors.haproxy.start();
   await supervisors.keepalived.start();

@@ -70,7 +70,9 @@ export function systemdSupervisor(spec: ProcessSpec, control: UnitControl): Supe
     if (!wanted) return true;
     if (ask) {
       await control('reset-failed', spec.unit);
-      await control('start', spec.unit, CHANGE_WITHIN_MS);
+      const done = await control('start', spec.unit, CHANGE_WITHIN_MS);
+      const reason = whyNotDone('start', spec, done);
+      if (done.code !== 0 && wanted) status = { kind: 'waiting', reason, delayMs: ASK_EVERY_MS };
     }
     const pid = await mainPid().catch(() => 0);
     return pid > 0 && watch(pid, false);

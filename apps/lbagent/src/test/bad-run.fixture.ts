@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { createServer } from 'node:net';
 import { bridgeProblems } from '../links/bridge.ts';
 import type { Machine } from '../machine.ts';
+import { programPath } from '../processes/namespace.fixture.ts';
 import { run, runOrThrow } from '../processes/run.ts';
 import {
   CLUSTER,
@@ -17,6 +18,7 @@ import {
 } from './machine.fixture.ts';
 import { acceptFull } from '../state.ts';
 import type { MachineState, PlacedLoadBalancer } from '@fairlead/model';
+import type { Registry } from '@fairlead/telemetry';
 
 /** What befalls a machine that serves, in namespaces of its own, told as plain data. */
 let generation = 0;
@@ -125,6 +127,52 @@ export async function runDirectoryFills(): Promise<unknown> {
   await until('fit again', () => track() === '0\n', 20_000);
   await machine.stop();
   return 'unfit and fit';
+}
+
+const keepalivedUp = async (registry: Registry): Promise<string | undefined> =>
+  /^fairlead_keepalived_up\S* (\d)$/m.exec(await registry.metrics())?.[1];
+
+/** keepalived is killed and cannot be started again, until it can. */
+export async function keepalivedEnds(): Promise<unknown> {
+  await createSite();
+  mkdirSync('/run/lb', { recursive: true });
+  const keepalived = '/run/lb/keepalived';
+  const script = `#!/bin/sh\n[ ! -e /run/lb/broken ] || exit 1\nexec ${programPath('keepalived')} "$@"\n`;
+  writeFileSync(keepalived, script, { mode: 0o755 });
+  const { machine, registry } = await launch(runConfig(), { keepalived });
+  offer(machine, [web]);
+  await until('owns', () => machine.board.current().owned.length === 1);
+  await until('nothing to tell', () => findings(machine) === '');
+  const upBefore = await keepalivedUp(registry);
+  writeFileSync('/run/lb/broken', '');
+  const { pid } = JSON.parse(readFileSync('/run/lb/run/keepalived.process.json', 'utf8')) as { pid: number };
+  process.kill(-pid, 'SIGKILL');
+  await until('told why', () => findings(machine).includes('ended with code'));
+  const told = machine.board.current().findings;
+  const upDuring = await keepalivedUp(registry);
+  rmSync('/run/lb/broken');
+  await until('nothing to tell again', () => findings(machine) === '', 30_000);
+  const upAfter = await keepalivedUp(registry);
+  await machine.stop();
+  return { told, up: [upBefore, upDuring, upAfter] };
+}
+
+/** The link that carries the addresses is set down for a while. */
+export async function linkGoesDown(): Promise<unknown> {
+  await createSite();
+  const { machine, registry } = await launch(runConfig());
+  offer(machine, [web]);
+  await until('owns', () => machine.board.current().owned.length === 1);
+  await sh('ip link set eth0 down');
+  const ours = (): string | undefined =>
+    machine.board.current().findings.find((finding) => finding.startsWith('keepalived is in FAULT'));
+  await until('told', () => ours() !== undefined, 15_000);
+  const [told, up] = [ours(), await keepalivedUp(registry)];
+  await sh('ip link set eth0 up');
+  await until('nothing to tell', () => findings(machine) === '', 30_000);
+  await until('owns again', () => machine.board.current().owned.length === 1);
+  await machine.stop();
+  return { told, up };
 }
 
 /** A bridge for a link, with and without frames that pass nftables on it. */

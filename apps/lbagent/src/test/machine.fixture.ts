@@ -9,6 +9,7 @@ import {
 import { createHealthBoard, createLogger, createMetrics, type Registry } from '@fairlead/telemetry';
 import type { NamedConfig } from '../config.ts';
 import { type Machine, startMachine } from '../machine.ts';
+import type { MachinePrograms } from '../parts.ts';
 import { programPath } from '../processes/namespace.fixture.ts';
 import { createNetwork, type Network, nodeProgram, clientProgram, type Peer } from './network.fixture.ts';
 import type { Answer } from './client.fixture.ts';
@@ -40,7 +41,10 @@ export function runConfig(change: Partial<NamedConfig> = {}): NamedConfig {
   };
 }
 
-export async function launch(config: NamedConfig): Promise<{ machine: Machine; registry: Registry }> {
+export async function launch(
+  config: NamedConfig,
+  others: Partial<MachinePrograms> = {},
+): Promise<{ machine: Machine; registry: Registry }> {
   const registry = createMetrics({ component: 'lbagent', version: 'test' });
   const machine = await startMachine({
     config,
@@ -52,6 +56,7 @@ export async function launch(config: NamedConfig): Promise<{ machine: Machine; r
       flock: programPath('flock'),
       setpriv: programPath('setpriv'),
       systemctl: 'systemctl',
+      ...others,
     },
     log: createLogger({ component: 'lbagent', level: config.logLevel, destination: process.stderr }),
     health: createHealthBoard(),

@@ -2621,6 +2621,12 @@ export namespace fairlead {
             lacking?: (fairlead.v1.Refusal|null);
 
             /**
+             * With state PENDING: what keeps it so until a person acts, UPPER_SNAKE, for programs; message says what to do.
+             * Empty: it is on its way.
+             */
+            reason: string;
+
+            /**
              * Encodes the specified LoadBalancerStatus message. Does not implicitly {@link fairlead.v1.LoadBalancerStatus.verify|verify} messages.
              * @param message LoadBalancerStatus message or plain object to encode
              * @param [writer] Writer to encode to
@@ -2673,6 +2679,12 @@ export namespace fairlead {
 
                 /** Beside the addresses it has: why a family that was asked for has none (families_optional). */
                 lacking?: (fairlead.v1.Refusal.$Properties|null|undefined);
+
+                /**
+                 * With state PENDING: what keeps it so until a person acts, UPPER_SNAKE, for programs; message says what to do.
+                 * Empty: it is on its way.
+                 */
+                reason?: (string|null|undefined);
             }
         }
 
@@ -4897,6 +4909,9 @@ export namespace fairlead {
             /** ShowResponse loadBalancers. */
             loadBalancers: fairlead.v1.LoadBalancerView[];
 
+            /** What keeps the cloudagent itself from its work, such as a full disk; each one sentence on what is wrong and what to do. */
+            problems: string[];
+
             /**
              * Encodes the specified ShowResponse message. Does not implicitly {@link fairlead.v1.ShowResponse.verify|verify} messages.
              * @param message ShowResponse message or plain object to encode
@@ -4938,6 +4953,9 @@ export namespace fairlead {
 
                 /** ShowResponse loadBalancers */
                 loadBalancers?: (readonly fairlead.v1.LoadBalancerView.$Properties[]|null|undefined);
+
+                /** What keeps the cloudagent itself from its work, such as a full disk; each one sentence on what is wrong and what to do. */
+                problems?: (readonly string[]|null|undefined);
             }
         }
 

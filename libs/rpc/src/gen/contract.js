@@ -4896,6 +4896,7 @@ export const fairlead = $root.fairlead = (() => {
             LoadBalancerStatus.prototype.name = "";
             LoadBalancerStatus.prototype.leftOut = null;
             LoadBalancerStatus.prototype.lacking = null;
+            LoadBalancerStatus.prototype.reason = "";
 
             LoadBalancerStatus.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4926,6 +4927,8 @@ export const fairlead = $root.fairlead = (() => {
                     $root.fairlead.v1.Refusal.encode(message.leftOut, writer.uint32(74).fork(), _depth + 1).ldelim();
                 if (message.lacking != null && $Object.hasOwnProperty.call(message, "lacking"))
                     $root.fairlead.v1.Refusal.encode(message.lacking, writer.uint32(82).fork(), _depth + 1).ldelim();
+                if (message.reason != null && $Object.hasOwnProperty.call(message, "reason") && message.reason !== "")
+                    writer.uint32(90).string(message.reason);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -5036,6 +5039,15 @@ export const fairlead = $root.fairlead = (() => {
                             if (wireType !== 2)
                                 break;
                             message.lacking = $root.fairlead.v1.Refusal.decode(reader, reader.size(), $undefined, _depth + 1, message.lacking);
+                            continue;
+                        }
+                    case 11: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.reason = value;
+                            else
+                                delete message.reason;
                             continue;
                         }
                     }
@@ -9357,6 +9369,7 @@ export const fairlead = $root.fairlead = (() => {
                 this.pools = [];
                 this.machines = [];
                 this.loadBalancers = [];
+                this.problems = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -9369,6 +9382,7 @@ export const fairlead = $root.fairlead = (() => {
             ShowResponse.prototype.pools = $util.emptyArray;
             ShowResponse.prototype.machines = $util.emptyArray;
             ShowResponse.prototype.loadBalancers = $util.emptyArray;
+            ShowResponse.prototype.problems = $util.emptyArray;
 
             ShowResponse.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -9393,6 +9407,9 @@ export const fairlead = $root.fairlead = (() => {
                 if (message.loadBalancers != null && message.loadBalancers.length)
                     for (let i = 0; i < message.loadBalancers.length; ++i)
                         $root.fairlead.v1.LoadBalancerView.encode(message.loadBalancers[i], writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.problems != null && message.problems.length)
+                    for (let i = 0; i < message.problems.length; ++i)
+                        writer.uint32(58).string(message.problems[i]);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -9471,6 +9488,14 @@ export const fairlead = $root.fairlead = (() => {
                             if (!(message.loadBalancers && message.loadBalancers.length))
                                 message.loadBalancers = [];
                             message.loadBalancers.push($root.fairlead.v1.LoadBalancerView.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.problems && message.problems.length))
+                                message.problems = [];
+                            message.problems.push(reader.stringVerify());
                             continue;
                         }
                     }

@@ -27,12 +27,13 @@ export interface TestSite {
   start(services: readonly ServedService[], settings?: Partial<ServerSettings>): Promise<RunningServer>;
   channel(address: string, credentials: ChannelCredentials | undefined): Channel;
   connect(port: number, as: Identity): Promise<Channel>;
-  material(identity: Identity, lifetime?: number): Promise<MaterialSource>;
+  /** Made at that time, milliseconds since 1970; now unless given. */
+  material(identity: Identity, lifetime?: number, madeAt?: number): Promise<MaterialSource>;
   close(): Promise<void>;
 }
 
 export async function makeSite(): Promise<TestSite> {
-  const authority = await createAuthority('lab', Date.now());
+  const authority = await createAuthority('lab', Date.now() - 100 * 86_400_000);
   const lines: Record<string, unknown>[] = [];
   const cleanups: (() => Promise<void> | void)[] = [];
   const log = collectingLogger(lines);
@@ -54,7 +55,8 @@ export async function makeSite(): Promise<TestSite> {
     async connect(port, as) {
       return site.channel(`127.0.0.1:${port}`, channelCredentials(await site.material(as), cloudagent));
     },
-    material: async (identity, lifetime = 3_600_000) => materialSource(await materialOf(authority, identity, lifetime)),
+    material: async (identity, lifetime = 3_600_000, madeAt = Date.now()) =>
+      materialSource(await materialOf(authority, identity, { lifetime, now: madeAt })),
     async close() {
       for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
     },
@@ -70,9 +72,13 @@ function collectingLogger(lines: Record<string, unknown>[]): Logger {
   });
 }
 
-async function materialOf(authority: AuthorityState, identity: Identity, lifetime: number): Promise<Material> {
+async function materialOf(
+  authority: AuthorityState,
+  identity: Identity,
+  times: { readonly lifetime: number; readonly now: number },
+): Promise<Material> {
   const keys = await makeKeyPair();
-  const { chain } = issueLeaf(authority, { identity, publicKey: keys.publicKey, lifetime, now: Date.now() });
+  const { chain } = issueLeaf(authority, { identity, publicKey: keys.publicKey, ...times });
   return {
     privateKey: privateKeyToPem(keys.privateKey),
     certificateChain: certificatesToPem(chain),

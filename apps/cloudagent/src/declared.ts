@@ -1,4 +1,4 @@
-import type { LoadBalancer } from '@fairlead/model';
+import { familyOf, type LoadBalancer } from '@fairlead/model';
 import type { ClusterResource } from './resources/types.ts';
 import type { Site } from './site.ts';
 
@@ -41,7 +41,7 @@ export function controlPlaneOf({ name, spec }: ClusterResource): LoadBalancer | 
     name: 'control-plane',
     wantedAddresses: controlPlane.address === undefined ? [] : [controlPlane.address],
     ...(controlPlane.vipPool === undefined ? {} : { pool: controlPlane.vipPool }),
-    families: ['ipv4'],
+    families: [familyOf(controlPlane.address ?? controlPlane.backends[0]!)],
     ports: [
       {
         name: 'https',

@@ -4,7 +4,8 @@ import type { Truth } from './truth.ts';
 
 /**
  * Every address that something other than a load balancer uses, so that none is ever given as a VIP, an anchor or
- * a machine's own: gateways, resolvers, the ends of each IPv4 subnet, LB machines, anchors, nodes, declared backends. PURE.
+ * a machine's own: gateways, resolvers, the ends of each IPv4 subnet, the first of each IPv6 subnet, LB machines, anchors,
+ * nodes, declared backends. PURE.
  */
 export function occupiedOf(truth: Pick<Truth, 'site' | 'sets' | 'nodes'>): readonly Occupied[] {
   return [...byNetworks(truth), ...byMachines(truth), ...byBackends(truth)];
@@ -15,8 +16,13 @@ function* byNetworks({ site }: Pick<Truth, 'site'>): Generator<Occupied> {
     for (const gateway of spec.gateways) yield single(gateway, `a gateway of network ${name}`);
     for (const resolver of spec.dns) yield single(resolver, `a DNS server of network ${name}`);
     for (const { family, first, last } of spec.subnets) {
-      // RFC 3021: a /31 has neither.
-      if (family !== 'ipv4' || last - first < 3n) continue;
+      // RFC 3021: a /31 has neither. RFC 6164: nor has a /127 routers for all.
+      if (last - first < 3n) continue;
+      if (family === 'ipv6') {
+        // RFC 4291, 2.6.1: every router of the subnet answers there.
+        yield single(addressFromBigInt(first, family), `the address of all routers of a subnet of network ${name}`);
+        continue;
+      }
       yield single(addressFromBigInt(first, family), `the first address of a subnet of network ${name}`);
       yield single(addressFromBigInt(last, family), `the broadcast address of a subnet of network ${name}`);
     }

@@ -1,5 +1,6 @@
 import { admitPorts } from './backends.ts';
 import { setOf } from './declared.ts';
+import { addressesOf } from './decisions/grant.ts';
 import { publish } from './decisions/publish.ts';
 import { isEqual } from './equal.ts';
 import { vrrpInstanceOf } from './plan.ts';
@@ -147,7 +148,7 @@ export class StatusBoard {
     const { truth } = this.#settings.keeper;
     const set = setOf(held.wish, truth.site) ?? '';
     return {
-      addresses: truth.book.addressesOf(held.wish.id),
+      addresses: addressesOf(held.wish, truth),
       set,
       vrrpInstance: vrrpInstanceOf(set),
       machines: set === '' ? [] : this.#settings.fleet.viewsOf(set),

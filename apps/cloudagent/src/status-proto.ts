@@ -9,7 +9,7 @@ const STATES = {
 
 /** The status as the contract tells it. */
 export function statusToProto(status: LoadBalancerStatus): pb.LoadBalancerStatus.$Properties {
-  const { id, namespace, name, addresses, state, refusal, reason, message, machines } = status;
+  const { id, namespace, name, addresses, state, refusal, lacking, reason, message, machines } = status;
   return {
     id,
     namespace,
@@ -18,6 +18,7 @@ export function statusToProto(status: LoadBalancerStatus): pb.LoadBalancerStatus
     state: STATES[state],
     refusal: refusal && refusalToProto(refusal),
     reason: reason ?? '',
+    lacking: lacking && refusalToProto(lacking),
     message,
     machines: [...machines],
   };

@@ -37,6 +37,8 @@ export interface LoadBalancerStatus {
   readonly refusal?: Refusal;
   /** With PENDING: it stays so until a person acts. */
   readonly reason?: PendingReason;
+  /** Why one of its families has no address, beside those it has. */
+  readonly lacking?: Refusal;
   /** What is waited for, or what is wrong now; empty when all is well. */
   readonly message: string;
   readonly machines: readonly MachineStatus[];
@@ -92,7 +94,16 @@ export const ANSWER_PATIENCE_MS = 10_000;
  */
 export function statusOf(held: HeldLoadBalancer, context: StatusContext): Judged {
   const { id, cluster, namespace, name } = held.wish;
-  const base = { id, cluster, namespace, name, addresses: context.addresses, machines: machineStatuses(held, context) };
+  const { lacking } = held;
+  const base = {
+    id,
+    cluster,
+    namespace,
+    name,
+    addresses: context.addresses,
+    machines: machineStatuses(held, context),
+    ...(lacking && { lacking }),
+  };
   if (held.refusal !== undefined) {
     return { status: { ...base, state: 'REFUSED', refusal: held.refusal, message: held.refusal.message } };
   }
@@ -180,6 +191,7 @@ function troubleOf(held: HeldLoadBalancer, context: StatusContext): string {
     return refusal === undefined ? [] : [`machine ${machine.name} does not serve it: ${refusal.message}`];
   });
   return [
+    ...(held.lacking === undefined ? [] : [held.lacking.message]),
     ...(isOwned ? [] : [unreachableOwner(context) ?? `no machine of load balancer set ${set} owns its addresses`]),
     ...refusals,
     ...refusedBackends.map(({ name, refusal }) => `backend ${name} is left out: ${refusal.message}`),

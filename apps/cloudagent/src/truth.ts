@@ -44,6 +44,8 @@ export interface HeldLoadBalancer {
   readonly served?: LoadBalancer;
   /** Why the wish is not granted. */
   readonly refusal?: Refusal;
+  /** Why one of its families has no address, though the wish is granted. */
+  readonly lacking?: Refusal;
   /** Its place among those that wait for an address: lower is older. */
   readonly ticket?: number;
   /** Generation of the last change that machines must hear of; 0: none yet. */

@@ -80,6 +80,11 @@ it.each<[string, Verdict, string[]]>([
     ['Warning AllocationFailed'],
   ],
   [
+    'an address of one family where two are preferred',
+    { kind: 'wanted', served: { ...SERVED, lacking: refusal('NO_POOL', '', 'x') } },
+    ['Warning AllocationFailed', 'Normal EnsuredLoadBalancer'],
+  ],
+  [
     'a machine’s refusal',
     { kind: 'wanted', served: { ...SERVED, state: 'refused', refusal: refusal('BIND_FAILED', '', 'x') } },
     ['Warning SyncLoadBalancerFailed'],

@@ -4,7 +4,7 @@ import { describeNode } from './nodes.ts';
 import type { NodeRefusal } from './cloudagent.ts';
 import type { Ensured } from './session.ts';
 import type { StatusChange } from './status.ts';
-import { clip } from './status.ts';
+import { clip, PARTLY_ALLOCATED } from './status.ts';
 
 /** An event to be shown on an object, with upstream's reasons where it has one. */
 export interface Announcement {
@@ -52,7 +52,8 @@ export function announceEnsured(
 /** What to say of a change of status that has been written. */
 export function announceChange(service: ServiceObject, change: StatusChange, forged: boolean): Announcement[] {
   const said = change.setConditions.flatMap((condition): Announcement[] => {
-    if (condition.status === 'True' || QUIET.includes(condition.reason)) return [];
+    const isGood = condition.status === 'True' && condition.reason !== PARTLY_ALLOCATED;
+    if (isGood || QUIET.includes(condition.reason)) return [];
     return [warning(service, reasonOf(condition.type, condition.status), condition.message, condition.reason)];
   });
   const addresses = (change.ingress ?? []).map((entry) => entry.ip).join(', ');

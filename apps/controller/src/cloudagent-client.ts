@@ -68,7 +68,7 @@ function readEvent({ status, removed, initialStateSent }: pb.WatchStatusResponse
 }
 
 function readStatus(status: pb.LoadBalancerStatus): LoadBalancerStatus {
-  const { id, namespace, name, message, machines, refusal, reason } = status;
+  const { id, namespace, name, message, machines, refusal, lacking, reason } = status;
   return {
     id,
     namespace,
@@ -79,6 +79,7 @@ function readStatus(status: pb.LoadBalancerStatus): LoadBalancerStatus {
     reachable: machines.length === 0 || machines.some(({ connected, applied }) => connected && applied),
     ...(refusal ? { refusal: refusalFromProto(refusal) } : {}),
     ...(reason ? { reason } : {}),
+    ...(lacking ? { lacking: refusalFromProto(lacking) } : {}),
   };
 }
 

@@ -59,6 +59,8 @@ export interface LoadBalancerStatus {
   readonly refusal?: Refusal;
   /** With state pending: what keeps it so until a person acts, UPPER_SNAKE; absent: it is on its way. */
   readonly reason?: string;
+  /** Why one of its families has no address, beside those it has. */
+  readonly lacking?: Refusal;
   readonly message: string;
   /** False: machines are known and none of them is connected and has applied it. */
   readonly reachable: boolean;

@@ -97,6 +97,29 @@ it('takes an address asked for by field, by annotation, or by both alike', () =>
   expect(ask({ metadata: { annotations }, spec: { loadBalancerIP: '192.168.0.157' } })).toMatchObject(wanted);
 });
 
+const DUAL = { ipFamilies: ['IPv6', 'IPv4'], ipFamilyPolicy: 'RequireDualStack' };
+
+it.each<[Partial<ServiceSpec>, object]>([
+  [{ ipFamilies: ['IPv6'] }, { families: ['ipv6'] }],
+  [DUAL, { families: ['ipv6', 'ipv4'] }],
+  [{ ...DUAL, ipFamilyPolicy: 'PreferDualStack' }, { families: ['ipv6', 'ipv4'], familiesOptional: true }],
+  [{ ipFamilies: ['IPv6'], ipFamilyPolicy: 'PreferDualStack' }, { families: ['ipv6'] }],
+])('asks for an address of each family in the order of ipFamilies: %j', (spec, families) => {
+  const wish = ask({ spec });
+  expect(wish).toMatchObject({ loadBalancer: families });
+  if (wish.kind === 'wanted') expect('familiesOptional' in wish.loadBalancer).toBe('familiesOptional' in families);
+});
+
+it('takes one asked-for address of each family, by field and annotation together', () => {
+  const wanted = { loadBalancer: { wantedAddresses: ['fd00::5', '10.0.0.5'] } };
+  const annotations = { 'fairlead.dev/ip': '10.0.0.5, FD00:0::5' };
+  expect(ask({ metadata: { annotations }, spec: DUAL })).toMatchObject(wanted);
+  expect(ask({ metadata: { annotations }, spec: { ...DUAL, loadBalancerIP: 'fd00::5' } })).toMatchObject(wanted);
+  expect(ask({ metadata: { annotations }, spec: { ...DUAL, loadBalancerIP: 'fd00::6' } })).toMatchObject({
+    refusals: [{ reason: 'ADDRESS_CONFLICT', message: expect.stringContaining('one IPv6 address only') }],
+  });
+});
+
 it('passes on the pool asked for', () => {
   expect(ask({ metadata: { annotations: { 'fairlead.dev/pool': 'dmz' } } })).toMatchObject({
     loadBalancer: { pool: 'dmz' },
@@ -144,12 +167,14 @@ it.each<[string, ServiceParts, string, string]>([
     'metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]',
   ],
   ['client affinity', { spec: { sessionAffinity: 'ClientIP' } }, 'AFFINITY_NOT_SERVED', 'spec.sessionAffinity'],
-  ['IPv6', { spec: { ipFamilies: ['IPv6'] } }, 'FAMILY_NOT_SERVED', 'spec.ipFamilies'],
-  ['dual stack', { spec: { ipFamilies: ['IPv4', 'IPv6'] } }, 'FAMILY_NOT_SERVED', 'spec.ipFamilies'],
+  ['a family that is none', { spec: { ipFamilies: ['IPv5'] } }, 'INVALID_FAMILIES', 'spec.ipFamilies'],
+  ['a family named like a property', { spec: { ipFamilies: ['valueOf'] } }, 'INVALID_FAMILIES', 'spec.ipFamilies'],
+  ['a family twice', { spec: { ipFamilies: ['IPv6', 'IPv6'] } }, 'INVALID_FAMILIES', 'spec.ipFamilies'],
+  ['a policy to come', { spec: { ipFamilyPolicy: 'AnyStack' } }, 'INVALID_FAMILIES', 'spec.ipFamilyPolicy'],
   [
     'dual stack that the API server did not resolve',
     { spec: { ipFamilyPolicy: 'RequireDualStack' } },
-    'FAMILY_NOT_SERVED',
+    'INVALID_FAMILIES',
     'spec.ipFamilyPolicy',
   ],
   [
@@ -168,7 +193,7 @@ it.each<[string, ServiceParts, string, string]>([
   [
     'an address of the other family',
     { spec: { loadBalancerIP: 'fd00::1' } },
-    'FAMILY_NOT_SERVED',
+    'ADDRESS_FAMILY_MISMATCH',
     'spec.loadBalancerIP',
   ],
   [
@@ -279,7 +304,7 @@ it('refuses hostile text for that Service alone, in short sentences, and never t
       const sent = [...(wanted?.wantedAddresses ?? []), wanted?.pool, ...(wanted?.ports ?? []).map(({ name }) => name)];
       const said = wish.kind === 'refused' ? wish.refusals.map(({ message }) => message.length) : [];
       expect(wish.kind).not.toBe('not-ours');
-      expect(sent.join('')).toMatch(/^[-a-z0-9.]*$/);
+      expect(sent.join('')).toMatch(/^[-a-z0-9.:]*$/);
       expect(Math.max(0, ...said)).toBeLessThan(1000);
     }),
     { numRuns: 300 },

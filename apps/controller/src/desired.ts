@@ -2,8 +2,9 @@ import type { Check, Labels, LoadBalancer, Port, Refusal, Target } from '@fairle
 import { refusal } from '@fairlead/model';
 import { readAnnotations } from './annotations.ts';
 import { endpointNodes, someReady } from './endpoints.ts';
+import { requestedFamilies } from './families.ts';
 import { refusedFields, refusedForeignAnnotations } from './not-served.ts';
-import { requestedAddress } from './requested.ts';
+import { requestedAddresses } from './requested.ts';
 import type { ServiceObject, ServicePort, ServiceSpec, SliceObject } from './cluster/objects.ts';
 import { OURS } from './cluster/objects.ts';
 
@@ -33,18 +34,21 @@ export type Desired =
 export function desired(service: ServiceObject, around: Surroundings): Desired {
   if (!isOurs(service.spec, around.defaultClass)) return { kind: 'not-ours' };
   const { metadata, spec } = service;
-  const address = requestedAddress(service);
+  const families = requestedFamilies(spec);
+  // Whatever is wrong with the families, the addresses are read too: all that is wrong is told at once.
+  const addresses = requestedAddresses(service, families.ok ? families.value.families : ['ipv4', 'ipv6']);
   const annotations = readAnnotations(ourAnnotations(metadata.annotations));
   const pool = annotations.values['fairlead.dev/pool'];
   const ports = spec.ports.map((port, index) => describePort(port, index, { spec, slices: around.slices ?? [] }));
   const refusals = [
     ...refusedFields(spec),
+    ...(families.ok ? [] : [families.refusal]),
     ...ports.flatMap((port) => ('refusals' in port ? port.refusals : [])),
-    ...(address.ok ? [] : [address.refusal]),
+    ...(addresses.ok ? [] : [addresses.refusal]),
     ...annotations.refusals,
     ...refusedForeignAnnotations(metadata.annotations),
   ];
-  if (refusals.length > 0 || !address.ok) return { kind: 'refused', refusals };
+  if (refusals.length > 0 || !families.ok || !addresses.ok) return { kind: 'refused', refusals };
   return {
     kind: 'wanted',
     loadBalancer: {
@@ -52,9 +56,10 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
       cluster: around.cluster,
       namespace: metadata.namespace,
       name: metadata.name,
-      wantedAddresses: address.value === undefined ? [] : [address.value],
+      wantedAddresses: addresses.value,
       ...(pool === undefined ? {} : { pool }),
-      families: ['ipv4'],
+      families: families.value.families,
+      ...(families.value.optional ? { familiesOptional: true as const } : {}),
       ports: ports.flatMap((port) => ('port' in port ? [port.port] : [])),
       labels: metadata.labels,
       namespaceLabels: around.namespaceLabels,

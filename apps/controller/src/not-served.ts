@@ -24,15 +24,6 @@ export function refusedFields(spec: ServiceSpec): Refusal[] {
       `${quote(spec.sessionAffinity)} is not served yet; set it to None.`,
     );
   }
-  if ((spec.ipFamilies ?? []).some((family) => family !== 'IPv4')) {
-    refuse(
-      'FAMILY_NOT_SERVED',
-      'ipFamilies',
-      'only IPv4 is served; set ipFamilies to [IPv4] and ipFamilyPolicy to SingleStack.',
-    );
-  } else if (spec.ipFamilyPolicy === 'RequireDualStack') {
-    refuse('FAMILY_NOT_SERVED', 'ipFamilyPolicy', 'only IPv4 is served; set ipFamilyPolicy to SingleStack.');
-  }
   if (spec.allocateLoadBalancerNodePorts === false) {
     refuse(
       'POD_MODE_NOT_SERVED',

@@ -112,7 +112,8 @@ function serve(known: Known | undefined, outcome: EnsureOutcome | undefined, now
   if (known === undefined) {
     return outcome && { addresses: outcome.addresses, state: 'pending', message: '', lost: false };
   }
-  const { state, refusal, reason, message } = known.status;
+  const { state, refusal, lacking, reason, message } = known.status;
   const lost = known.lostSince !== undefined && now - known.lostSince >= LOST_AFTER_MS;
-  return { addresses, state, message, lost, ...(refusal && { refusal }), ...(reason !== undefined && { reason }) };
+  const why = { ...(refusal && { refusal }), ...(lacking && { lacking }), ...(reason !== undefined && { reason }) };
+  return { addresses, state, message, lost, ...why };
 }

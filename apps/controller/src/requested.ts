@@ -1,5 +1,5 @@
-import type { Address, Refusal } from '@fairlead/model';
-import { familyOf, parseAddress, refusal, specialUse } from '@fairlead/model';
+import type { Address, AddressFamily, Refusal } from '@fairlead/model';
+import { familyOf, familyText, parseAddress, refusal, specialUse } from '@fairlead/model';
 import type { ServiceObject } from './cluster/objects.ts';
 
 export type Requested<T> =
@@ -8,25 +8,30 @@ export type Requested<T> =
 const IP = 'fairlead.dev/ip';
 
 /**
- * The one address that a Service asks for by spec.loadBalancerIP or by the annotation, which must agree.
- * Undefined: any. The annotation may list several, one per family; a family that is not served is refused.
+ * The addresses that a Service asks for by spec.loadBalancerIP and by the annotation, at most one of each of its
+ * families, in the order of these; where both name one of a family they must agree. A family without: any address.
  */
-export function requestedAddress(service: ServiceObject): Requested<Address> {
+export function requestedAddresses(
+  service: ServiceObject,
+  families: readonly AddressFamily[],
+): { readonly ok: true; readonly value: readonly Address[] } | { readonly ok: false; readonly refusal: Refusal } {
   const wishes = [...fromField(service.spec.loadBalancerIP), ...fromAnnotation(service.metadata.annotations[IP])];
-  let chosen: { readonly address: Address; readonly field: string } | undefined;
+  const chosen = new Map<AddressFamily, { readonly address: Address; readonly field: string }>();
   for (const wish of wishes) {
-    const parsed = parseWish(wish);
+    const parsed = parseWish(wish, families);
     if (!parsed.ok) return parsed;
-    if (chosen !== undefined && chosen.address !== parsed.value) {
+    const family = familyOf(parsed.value);
+    const earlier = chosen.get(family);
+    if (earlier !== undefined && earlier.address !== parsed.value) {
       return refuse(
         'ADDRESS_CONFLICT',
         wish.field,
-        `asks for ${parsed.value}, but ${chosen.field} asks for ${chosen.address}: ask for one address only.`,
+        `asks for ${parsed.value}, but ${earlier.field} asks for ${earlier.address}: ask for one ${familyText(family)} address only.`,
       );
     }
-    chosen = { address: parsed.value, field: wish.field };
+    chosen.set(family, { address: parsed.value, field: wish.field });
   }
-  return { ok: true, value: chosen?.address };
+  return { ok: true, value: families.flatMap((family) => chosen.get(family)?.address ?? []) };
 }
 
 interface Wish {
@@ -46,7 +51,10 @@ function fromAnnotation(value: string | undefined): Wish[] {
   return texts.map((text) => ({ text: text.trim(), field: `metadata.annotations[${IP}]` }));
 }
 
-function parseWish(wish: Wish): { ok: true; value: Address } | { ok: false; refusal: Refusal } {
+function parseWish(
+  wish: Wish,
+  families: readonly AddressFamily[],
+): { ok: true; value: Address } | { ok: false; refusal: Refusal } {
   const parsed = parseAddress(wish.text);
   if (!parsed.ok) {
     return refuse(
@@ -55,11 +63,13 @@ function parseWish(wish: Wish): { ok: true; value: Address } | { ok: false; refu
       `${parsed.error}: write an address such as 192.168.0.157, or leave it out to get any.`,
     );
   }
-  if (familyOf(parsed.value) !== 'ipv4') {
+  const family = familyOf(parsed.value);
+  if (!families.includes(family)) {
+    const asked = families.map(familyText).join(', ');
     return refuse(
-      'FAMILY_NOT_SERVED',
+      'ADDRESS_FAMILY_MISMATCH',
       wish.field,
-      `${parsed.value} is an IPv6 address and only IPv4 is served: ask for an IPv4 address.`,
+      `${parsed.value} is an ${familyText(family)} address, but spec.ipFamilies is [${asked}]: ask for an address of a family that is there, or add ${familyText(family)} there.`,
     );
   }
   const special = specialUse(parsed.value);

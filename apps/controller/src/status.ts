@@ -10,6 +10,8 @@ export interface Served {
   readonly refusal?: Refusal;
   /** With state pending: what keeps it so until a person acts, UPPER_SNAKE. */
   readonly reason?: string;
+  /** Why one of its families has no address, beside those it has. */
+  readonly lacking?: Refusal;
   /** For people: what is waited for or what is wrong; empty when all is well. */
   readonly message: string;
   /** True: it was serving, and no machine has said for a while that it still does. */
@@ -91,6 +93,8 @@ export function ingressText(entries: readonly Ingress[]): string {
 const ACCEPTED = 'fairlead.dev/Accepted';
 const ADDRESS_ALLOCATED = 'fairlead.dev/AddressAllocated';
 const PROGRAMMED = 'fairlead.dev/Programmed';
+/** Of AddressAllocated: a Service with PreferDualStack has an address, but not of both families. */
+export const PARTLY_ALLOCATED = 'PartlyAllocated';
 const OUR_CONDITIONS: readonly string[] = [ACCEPTED, ADDRESS_ALLOCATED, PROGRAMMED];
 
 interface WantedCondition extends Omit<Condition, 'lastTransitionTime'> {
@@ -127,11 +131,15 @@ function stages(served: Served, published: boolean): WantedCondition[] {
   return [addressAllocated(served), programmed(served, published)];
 }
 
-function addressAllocated({ addresses, refusal, message }: Served): WantedCondition {
+function addressAllocated({ addresses, refusal, lacking, message }: Served): WantedCondition {
   const type = ADDRESS_ALLOCATED;
   if (refusal !== undefined && isAboutAddress(refusal)) {
     const exactMessage = refusal.field !== '';
     return { type, status: 'False', reason: camelCase(refusal.reason), message: clip(refusal.message), exactMessage };
+  }
+  if (addresses.length > 0 && lacking !== undefined) {
+    const text = clip(`${addresses.join(', ')} is held for this Service, but no address of every family: ${lacking.message}.`);
+    return { type, status: 'True', reason: PARTLY_ALLOCATED, message: text, exactMessage: lacking.field !== '' };
   }
   if (addresses.length > 0) {
     return {

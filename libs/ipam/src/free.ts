@@ -57,6 +57,14 @@ export function freeAddressIn(
   return undefined;
 }
 
+/**
+ * The family that LB machines of this NodeIpPool speak to each other in, and that their VRRP address is of: IPv4 unless
+ * the pool has none.
+ */
+export function machineFamilyOf({ ranges }: Pick<Pool, 'ranges'>): AddressFamily {
+  return ranges.some(({ family }) => family === 'ipv4') ? 'ipv4' : 'ipv6';
+}
+
 /** The lowest address of a NodeIpPool that no machine has, for a new one. */
 export function nextMachineAddress(
   pool: Pick<Pool, 'ranges' | 'exclude'>,
@@ -64,11 +72,12 @@ export function nextMachineAddress(
   occupied: readonly Occupied[],
 ): Address | undefined {
   const values = new SortedValues();
-  for (const address of taken) if (familyOf(address) === 'ipv4') values.add(addressToBigInt(address));
+  const family = machineFamilyOf(pool);
+  for (const address of taken) if (familyOf(address) === family) values.add(addressToBigInt(address));
   const free = (intervals: readonly Interval[]) =>
     intervals
       .map(({ first, last }) => ({ value: values.firstAbsent(first), last }))
       .find(({ value, last }) => value <= last)?.value;
-  const value = free(givable(pool, 'ipv4', occupied));
-  return value === undefined ? undefined : addressFromBigInt(value, 'ipv4');
+  const value = free(givable(pool, family, occupied));
+  return value === undefined ? undefined : addressFromBigInt(value, family);
 }

@@ -1,5 +1,6 @@
 import { address } from '@fairlead/model';
 import { describe, expect, it } from 'vitest';
+import { MutableTruth } from '../mutable-truth.ts';
 import { resourcesOf } from '../resources/stored.ts';
 import { decide, node, service, siteYaml, truthOf } from '../testing/site.ts';
 import type { Truth } from '../truth.ts';
@@ -134,6 +135,81 @@ describe('an exhausted pool', () => {
     decide(truth, ensuring('a'));
     decide(truth, removing('a'));
     expect(decide(truth, ensuring('a', { id: 'uid-new' }))).toMatchObject({ addresses: ['10.0.0.150'] });
+  });
+});
+
+describe('two families', () => {
+  const dualSite = (six: string) =>
+    siteYaml({ vips: 2, quarantine: '0s', more: pool6(six) })
+      .replace('subnets: [10.0.0.0/24]', 'subnets: [10.0.0.0/24, "fd00::/64"]')
+      .replace('vipPools: [default]', 'vipPools: [default, six]');
+  const pool6 = (range: string) => `---
+apiVersion: fairlead.dev/v1
+kind: VipPool
+metadata: {name: six}
+spec: {network: lan, ranges: ["${range}"], quarantine: 0s}
+`;
+  const dual = { families: ['ipv6', 'ipv4'] } as const;
+  const optional = { families: ['ipv4', 'ipv6'], familiesOptional: true } as const;
+
+  it('are answered in the order asked for, also when they came one after the other, and after a restart', () => {
+    const truth = truthOf(dualSite('fd00::5-fd00::9'));
+    decide(truth, ensuring('front'));
+    expect(decide(truth, ensuring('front', dual))).toMatchObject({ addresses: ['fd00::5', '10.0.0.150'] });
+    const again = MutableTruth.copyOf(truth);
+    expect(ensuring('front', dual)(again).answer).toMatchObject({ addresses: ['fd00::5', '10.0.0.150'] });
+  });
+
+  it('and one again leave the first address published and held all the time', () => {
+    const truth = truthOf(dualSite('fd00::5-fd00::9'));
+    decide(truth, ensuring('front'));
+    decide(truth, ensuring('front', dual));
+    decide(truth, ensuring('front'));
+    expect(truth.book.addressesOf('uid-front')).toEqual(['10.0.0.150']);
+    expect(truth.book.holdingOf(address('fd00::5'))).toBeUndefined();
+  });
+
+  it('required: what it has goes on being served while the second cannot be had', () => {
+    const truth = truthOf(dualSite('fd00::5'));
+    decide(truth, ensuring('other', { families: ['ipv6'] }));
+    decide(truth, ensuring('front'));
+    expect(decide(truth, ensuring('front', dual))).toMatchObject({
+      refused: { reason: 'POOL_EXHAUSTED', message: expect.stringContaining('no free IPv6 address') },
+    });
+    expect(truth.loadBalancers.get('uid-front')).toMatchObject({ served: { families: ['ipv4'] } });
+    decide(truth, removing('other'));
+    expect(truth.book.addressesOf('uid-front')).toEqual(['10.0.0.150', 'fd00::5']);
+  });
+
+  it('preferred: served with one, told what is lacking, and given the other when it is freed', () => {
+    const truth = truthOf(dualSite('fd00::5'));
+    decide(truth, ensuring('other', { families: ['ipv6'] }));
+    expect(decide(truth, ensuring('front', optional))).toMatchObject({ addresses: ['10.0.0.150'] });
+    const held = truth.loadBalancers.get('uid-front')!;
+    expect(held).toMatchObject({ lacking: { reason: 'POOL_EXHAUSTED' }, served: optional });
+    expect(held).not.toHaveProperty('refusal');
+    expect(ensuring('front', optional)(truth)).not.toHaveProperty('changes');
+    decide(truth, removing('other'));
+    expect(truth.book.addressesOf('uid-front')).toEqual(['10.0.0.150', 'fd00::5']);
+    expect(truth.loadBalancers.get('uid-front')).not.toHaveProperty('lacking');
+    expect(truth.loadBalancers.get('uid-front')).not.toHaveProperty('ticket');
+  });
+
+  it('preferred where there is no pool for one of them: nobody asks again until there is', () => {
+    const truth = truthOf(siteYaml({ vips: 3, quarantine: '0s' }));
+    decide(truth, ensuring('other'));
+    decide(truth, ensuring('front', optional));
+    const before = truth.loadBalancers.get('uid-front');
+    decide(truth, removing('other'));
+    expect(truth.loadBalancers.get('uid-front')).toBe(before);
+    const put = resourcesOf(dualSite('fd00::5'));
+    decide(truth, (current) => applyResources(current, { put, remove: [] }, { siteName: 'test', now: 5_000 }));
+    expect(truth.book.addressesOf('uid-front')).toEqual(['10.0.0.151', 'fd00::5']);
+  });
+
+  it('never give the address at which all routers of an IPv6 subnet answer', () => {
+    const truth = truthOf(dualSite('fd00::-fd00::1'));
+    expect(decide(truth, ensuring('front', { families: ['ipv6'] }))).toMatchObject({ addresses: ['fd00::1'] });
   });
 });
 

@@ -2,8 +2,8 @@ import type { Address, LoadBalancer, Refusal } from '@fairlead/model';
 import { Draft } from '../draft.ts';
 import { isEqual } from '../equal.ts';
 import type { Decision, Truth } from '../truth.ts';
-import { grant, type Outcome } from './grant.ts';
-import { isServingDue, serveWaiters, waitersOf } from './serve-waiters.ts';
+import { addressesOf, grant, type Outcome } from './grant.ts';
+import { hopefulOf, isServingDue, serveHopeful } from './serve-waiters.ts';
 
 /** Addresses and the generation that machines must have applied to serve the wish; or why it waits. */
 export type Ensured =
@@ -12,7 +12,7 @@ export type Ensured =
 /** Makes the load balancer exist as wished, or keeps the wish waiting with the reason. PURE. */
 export function ensure(truth: Truth, wish: LoadBalancer, now: number): Decision<Ensured> {
   const draft = new Draft(truth);
-  if (isServingDue(truth, now)) serveWaiters(draft, now);
+  if (isServingDue(truth, now)) serveHopeful(draft, now);
   return draft.decide(ensureIn(draft, wish, now));
 }
 
@@ -21,12 +21,12 @@ export function ensureIn(draft: Draft, wish: LoadBalancer, now: number): Ensured
   const { truth } = draft;
   const current = truth.loadBalancers.get(wish.id);
   if (current !== undefined && current.refusal === undefined && isEqual(current.wish, wish)) {
-    return { addresses: truth.book.addressesOf(wish.id), generation: current.generation };
+    return { addresses: addressesOf(wish, truth), generation: current.generation };
   }
   const outcome = grant({ generation: 0, published: false, ...current, wish }, truth, draft.generation, now);
   if (outcome.changes !== undefined) draft.take(outcome.changes);
   if (outcome.visible) draft.bump();
-  if ((outcome.changes?.release?.length ?? 0) > 0 && waitersOf(truth).length > 0) serveWaiters(draft, now);
+  if ((outcome.changes?.release?.length ?? 0) > 0 && hopefulOf(truth).length > 0) serveHopeful(draft, now);
   return ensuredBy(outcome);
 }
 

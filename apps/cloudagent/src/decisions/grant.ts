@@ -1,5 +1,5 @@
 import { assign, type Assignment, type AssignRequest, type Holding, poolContaining } from '@fairlead/ipam';
-import { type Address, type LoadBalancer, type Refusal, refusal } from '@fairlead/model';
+import { type Address, type LoadBalancer, orderByFamily, type Refusal, refusal } from '@fairlead/model';
 import { setOf } from '../declared.ts';
 import { isEqual } from '../equal.ts';
 import type { Site } from '../site.ts';
@@ -8,7 +8,7 @@ import type { Changes, HeldLoadBalancer, Truth } from '../truth.ts';
 /** What came of one wish. */
 export interface Outcome {
   readonly held: HeldLoadBalancer;
-  /** Those it has now, one per family. */
+  /** Those it has now, one per family, in the order of the families. */
   readonly addresses: readonly Address[];
   /** Absent: nothing to change. */
   readonly changes?: Changes;
@@ -22,21 +22,24 @@ export interface Outcome {
  */
 export function grant(wanted: HeldLoadBalancer, truth: Truth, generation: number, now: number): Outcome {
   const { wish } = wanted;
-  const before = truth.book.addressesOf(wish.id);
+  const before = addressesOf(wish, truth);
   const assignment = tryAssign(wish, truth, now);
   if (!assignment.ok) {
-    const held = waiting(wanted, assignment.refusal, truth);
-    const ticket = Math.max(truth.counters.ticket, held.ticket ?? 0);
-    return { held, addresses: before, visible: false, ...changed(held, truth, { counters: { ticket } }) };
+    const { lacking: _, ...rest } = wanted;
+    const held = { ...rest, ...waiting('refusal', wanted, assignment.refusal, truth) };
+    return { held, addresses: before, visible: false, ...changed(held, truth, {}) };
   }
-  const addresses = assignment.addresses.map(({ address }) => address);
-  const fresh = addresses.filter((address) => !before.includes(address));
+  const given = assignment.addresses.map(({ address }) => address);
+  const fresh = given.filter((address) => !before.includes(address));
+  const stayed = before.filter((address) => !assignment.released.includes(address));
+  const addresses = orderByFamily([...stayed, ...fresh], wish.families);
   const visible = fresh.length > 0 || assignment.released.length > 0 || !isEqual(wanted.served, wish);
   const held: HeldLoadBalancer = {
     wish,
     served: wish,
     generation: visible ? generation : wanted.generation,
     published: wanted.published && fresh.length === 0,
+    ...(assignment.lacking === undefined ? {} : waiting('lacking', wanted, assignment.lacking, truth)),
   };
   const { id, cluster, namespace, name } = wish;
   const hold = fresh.map((address): Holding => ({ address, holder: { id, cluster, namespace, name }, since: now }));
@@ -44,10 +47,17 @@ export function grant(wanted: HeldLoadBalancer, truth: Truth, generation: number
   return { held, addresses, visible, ...changed(held, truth, { hold, release }) };
 }
 
+/** The addresses that it holds, in the order of its families. PURE. */
+export function addressesOf({ id, families }: Pick<LoadBalancer, 'id' | 'families'>, { book }: Pick<Truth, 'book'>) {
+  return orderByFamily(book.addressesOf(id), families);
+}
+
 function changed(held: HeldLoadBalancer, truth: Truth, more: Changes): { changes?: Changes } {
   const id = held.wish.id;
   if (isEqual(held, truth.loadBalancers.get(id))) return {};
-  return { changes: { ...more, loadBalancers: new Map([[id, held]]) } };
+  const { ticket = 0 } = held;
+  const counters = ticket > truth.counters.ticket ? { counters: { ticket } } : {};
+  return { changes: { ...more, ...counters, loadBalancers: new Map([[id, held]]) } };
 }
 
 function tryAssign(wish: LoadBalancer, truth: Truth, now: number): Assignment {
@@ -70,15 +80,19 @@ function noSet(wish: LoadBalancer): Refusal {
   return refusal('SET_UNKNOWN', '', `${what} has no load balancer set: declare it and the LoadBalancerSet it names`);
 }
 
-function waiting(held: HeldLoadBalancer, why: Refusal, truth: Truth): HeldLoadBalancer {
+type Waiting<What extends string> = Readonly<Record<What, Refusal>> & { readonly ticket: number };
+
+function waiting<What extends 'refusal' | 'lacking'>(
+  what: What,
+  held: HeldLoadBalancer,
+  why: Refusal,
+  truth: Truth,
+): Waiting<What> {
   // Counts in the message change with every other wish; only another reason is news.
-  const isNews =
-    held.refusal?.reason !== why.reason || !isEqual(truth.loadBalancers.get(held.wish.id)?.wish, held.wish);
-  return {
-    ...held,
-    refusal: isNews ? why : held.refusal,
-    ticket: held.ticket ?? truth.counters.ticket + 1,
-  };
+  const told = held[what];
+  const isNews = told?.reason !== why.reason || !isEqual(truth.loadBalancers.get(held.wish.id)?.wish, held.wish);
+  const ticket = held.ticket ?? truth.counters.ticket + 1;
+  return { [what]: isNews ? why : told, ticket } as Waiting<What>;
 }
 
 /** Every VipPool as ipam wants it. PURE. */

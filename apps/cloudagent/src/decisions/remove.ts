@@ -1,12 +1,12 @@
 import { Draft } from '../draft.ts';
 import type { Decision, Truth } from '../truth.ts';
 import { restFor } from './grant.ts';
-import { serveWaiters, waitersOf } from './serve-waiters.ts';
+import { hopefulOf, serveHopeful } from './serve-waiters.ts';
 
 /** Forgets the load balancer and frees its addresses; who waits gets them. Nothing to do when it is not there. PURE. */
 export function remove(truth: Truth, id: string, now: number): Decision<void> {
   const draft = new Draft(truth);
-  if (removeIn(draft, id, now) && waitersOf(truth).length > 0) serveWaiters(draft, now);
+  if (removeIn(draft, id, now) && hopefulOf(truth).length > 0) serveHopeful(draft, now);
   return draft.decide(undefined);
 }
 

@@ -1,3 +1,4 @@
+import { machineFamilyOf } from '@fairlead/ipam';
 import { addressFromBigInt, rangeContains } from '@fairlead/model';
 import type { Address, AddressRange } from '@fairlead/model';
 import type { Draft } from '../draft.ts';
@@ -51,10 +52,11 @@ function anchorIn({ spec }: NodeIpPoolResource, truth: Truth): Address | undefin
   const occupied = truth.occupied.map(({ range }) => range);
   const vipRanges = [...truth.site.vipPools.values()].flatMap((pool) => pool.spec.ranges);
   const avoid: readonly AddressRange[] = [...occupied, ...vipRanges, ...spec.exclude];
-  const ranges = spec.ranges.filter(({ family }) => family === 'ipv4').sort((a, b) => (a.last < b.last ? 1 : -1));
+  const family = machineFamilyOf(spec);
+  const ranges = spec.ranges.filter((range) => range.family === family).sort((a, b) => (a.last < b.last ? 1 : -1));
   for (const { first, last } of ranges) {
     for (let value = last; value >= first; value--) {
-      const candidate = addressFromBigInt(value, 'ipv4');
+      const candidate = addressFromBigInt(value, family);
       if (!avoid.some((range) => rangeContains(range, candidate))) return candidate;
     }
   }

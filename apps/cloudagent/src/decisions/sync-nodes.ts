@@ -3,7 +3,7 @@ import { admitNode, type RefusedBackend } from '../backends.ts';
 import { Draft } from '../draft.ts';
 import { isEqual } from '../equal.ts';
 import type { Decision, Truth } from '../truth.ts';
-import { serveWaiters, waitersOf } from './serve-waiters.ts';
+import { hopefulOf, serveHopeful } from './serve-waiters.ts';
 
 export interface NodesUpdate {
   readonly cluster: string;
@@ -34,6 +34,6 @@ export function syncNodes(truth: Truth, update: NodesUpdate, now: number): Decis
   draft.take({ nodes: new Map([[cluster, nodes]]) });
   draft.bump();
   // A node that left, or moved, may have sat on an address of a pool.
-  if (waitersOf(truth).length > 0) serveWaiters(draft, now);
+  if (hopefulOf(truth).length > 0) serveHopeful(draft, now);
   return draft.decide(refused);
 }

@@ -116,10 +116,6 @@ describe('what means something but is not served yet is refused by name', () => 
   test.each([
     [document('Network', 'subnets: [10.0.0.0/24]\nannounce: none'), 'announce: none is not served yet: write arp'],
     [
-      document('VipPool', 'network: lan\nranges: ["fd00::/64"]'),
-      'ranges[0]: the IPv6 range fd00::/64 is not served yet: use IPv4',
-    ],
-    [
       document('VipPool', 'network: lan\nranges: [10.0.0.1]\nserviceSelector: {matchExpressions: []}'),
       'serviceSelector.matchExpressions: matchExpressions is not served yet: use matchLabels',
     ],
@@ -144,16 +140,36 @@ describe('what means something but is not served yet is refused by name', () => 
       document('LoadBalancer', `${balancer}\nports: [{port: 53}]\nloadDistribution: SourceIP`),
       'loadDistribution: loadDistribution is not served yet: remove it, connections are spread round robin',
     ],
-    [
-      document('LoadBalancer', `${balancer}\nports: [{port: 53}]\naddress: "fd00::1"`),
-      'address: the IPv6 address fd00::1 is not served yet: use IPv4',
-    ],
   ])('%#', (yaml, message) => {
     expect(wrong(yaml).map((text) => text.replace(/^\d+ \w+\/x spec\./, ''))).toEqual([message]);
   });
 
-  test('a network may have IPv6 subnets all the same', () => {
-    expect(wrong(document('Network', 'subnets: [10.0.0.0/24, "fd00::/64"]\ngateways: ["fd00::1"]'))).toEqual([]);
+});
+
+describe('both families', () => {
+  test.each([
+    document('Network', 'subnets: [10.0.0.0/24, "fd00::/64"]\ngateways: ["fd00::1"]'),
+    document('VipPool', 'network: lan\nranges: [10.0.0.0/24, "fd00::5-fd00::9"]\nexclude: ["fd00::7"]'),
+    document('Machine', 'loadBalancerSet: x\nagentAddress: "fd00::20"\ninterfaces: [{network: lan, device: eth0}]'),
+    document('Cluster', 'loadBalancerSet: x\nnodeCIDRs: ["fd00::/64"]\npodCIDRs: ["fd10::/64"]'),
+  ])('are taken: %#', (yaml) => {
+    expect(wrong(yaml)).toEqual([]);
+  });
+
+  const balancer = 'loadBalancerSet: x\nports: [{port: 53}]\nbackends: [{name: a, address: 10.0.0.9}]';
+  test.each([
+    ['', ['ipv4']],
+    ['address: "fd00::1"', ['ipv6']],
+    ['ipFamilies: [IPv6, IPv4]', ['ipv6', 'ipv4']],
+  ])('of a static load balancer are those asked for, else that of its address, else of its backends: %s', (more, is) => {
+    const { declarations } = parse([{ yaml: document('LoadBalancer', `${balancer}\n${more}`), source: '' }]);
+    expect(declarations[0]?.resource.spec).toMatchObject({ loadBalancer: { families: is } });
+  });
+
+  test('an address of a family that is not asked for is a contradiction', () => {
+    expect(wrong(document('LoadBalancer', `${balancer}\nipFamilies: [IPv4]\naddress: "fd00::1"`))).toEqual([
+      expect.stringContaining('address: fd00::1 is of none of the ipFamilies: add its family there'),
+    ]);
   });
 });
 

@@ -1,8 +1,9 @@
-import { rangeContains } from '@fairlead/model';
+import { machineFamilyOf } from '@fairlead/ipam';
+import { familyOf, familyText, rangeContains } from '@fairlead/model';
 import type { Address } from '@fairlead/model';
 import { MAX_MACHINES } from './schema/load-balancer-set.ts';
 import type { SiteIndex } from './site-index.ts';
-import type { ClusterResource, LoadBalancerResource, Resource, VipPoolResource } from './types.ts';
+import type { ClusterResource, LoadBalancerResource, MachineResource, Resource, VipPoolResource } from './types.ts';
 import type { Path } from './violation.ts';
 
 /** One set announces its addresses on one network, that of its machines: one VRRP instance, one anchor. */
@@ -39,6 +40,7 @@ export function judgeMachines(site: SiteIndex): void {
       site.report(machine, path, `${agentAddress} is the address of machine ${earlier} already: give this one its own`);
     }
     seen.set(agentAddress, machine.name);
+    judgeMachineFamily(site, machine);
 
     const attached = new Set(interfaces.map(({ network }) => network));
     const pools = site.find('LoadBalancerSet', loadBalancerSet)?.spec.vipPools ?? [];
@@ -49,6 +51,17 @@ export function judgeMachines(site: SiteIndex): void {
       attached.add(each.spec.network);
     }
   }
+}
+
+/** Machines of a set and its VRRP address are of one family, or keepalived would not take them. */
+function judgeMachineFamily(site: SiteIndex, machine: MachineResource): void {
+  const { agentAddress, loadBalancerSet } = machine.spec;
+  const set = site.find('LoadBalancerSet', loadBalancerSet);
+  const pool = set && site.find('NodeIpPool', set.spec.nodeIpPool);
+  if (pool === undefined || familyOf(agentAddress) === machineFamilyOf(pool.spec)) return;
+  const family = familyText(machineFamilyOf(pool.spec));
+  const message = `${agentAddress} is no ${family} address, as the machines of set ${loadBalancerSet} have by its NodeIpPool ${pool.name}: give this one an ${family} address (its VIPs may be of both families all the same)`;
+  site.report(machine, ['spec', 'agentAddress'], message);
 }
 
 interface Requested {

@@ -1,7 +1,7 @@
 import { formatRange, rangeContains } from '@fairlead/model';
 import * as z from 'zod';
 import type { ClusterResource } from '../types.ts';
-import { backendAddress, choice, duration, name, port, servedAddress, servedCidr, unique } from './fields.ts';
+import { address, backendAddress, choice, cidr, duration, name, port, unique } from './fields.ts';
 
 /** `contract.md`: a Cluster-policy port uses at most this many nodes. */
 const DEFAULT_MAX_BACKENDS = 16;
@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 const controlPlane = z
   .strictObject({
     vipPool: name.optional(),
-    address: servedAddress.optional(),
+    address: address.optional(),
     port: port.default(6443),
     backends: unique(backendAddress, String).min(1),
     backendPort: port.optional(),
@@ -31,8 +31,8 @@ export const clusterSpec = z
   .strictObject({
     loadBalancerSet: name,
     controlPlane: controlPlane.optional(),
-    nodeCIDRs: unique(servedCidr, formatRange).min(1),
-    podCIDRs: unique(servedCidr, formatRange).default([]),
+    nodeCIDRs: unique(cidr, formatRange).min(1),
+    podCIDRs: unique(cidr, formatRange).default([]),
     nodeCheck: choice(['auto', 'healthz', 'nodePort']).default('auto'),
     podRoutes: choice<'none' | 'static'>(['none'], ['static']).default('none'),
     drainTimeout: duration(1_000, DAY_MS).default(DEFAULT_DRAIN_TIMEOUT_MS),

@@ -1,5 +1,5 @@
-import { familyOf, parseAddress, parseCidr, parseRange, specialUse } from '@fairlead/model';
-import type { Address, AddressRange, Parsed } from '@fairlead/model';
+import { parseAddress, parseCidr, parseRange, specialUse } from '@fairlead/model';
+import type { Address, Parsed } from '@fairlead/model';
 import * as z from 'zod';
 import { closest } from '../closest.ts';
 
@@ -33,37 +33,21 @@ export const name = parsed<string>((text) => {
   return { ok: false, error };
 });
 
-/** Any address of either family; Networks may speak of IPv6 already. */
-export const anyAddress = parsed(parseAddress);
-
-/** An address that this version serves. */
-export const servedAddress = parsed<Address>((text) => {
-  const address = parseAddress(text);
-  return address.ok && familyOf(address.value) === 'ipv6' ? notYet(`the IPv6 address ${text}`) : address;
-});
+/** An address of either family. */
+export const address = parsed(parseAddress);
 
 /** An address to which traffic is sent. */
 export const backendAddress = parsed<Address>((text) => {
   const address = parseAddress(text);
   if (!address.ok) return address;
-  if (familyOf(address.value) === 'ipv6') return notYet(`the IPv6 address ${text}`);
   const special = specialUse(address.value);
   return special === undefined ? address : { ok: false, error: `${text} ${special}: it can never be a backend` };
 });
 
-/** A pool's range. */
-export const servedRange = parsed<AddressRange>((text) => {
-  const range = parseRange(text);
-  return range.ok && range.value.family === 'ipv6' ? notYet(`the IPv6 range ${text}`) : range;
-});
+/** A pool's range, of either family. */
+export const range = parsed(parseRange);
 
 export const cidr = parsed(parseCidr);
-
-/** A CIDR that this version serves. */
-export const servedCidr = parsed<AddressRange>((text) => {
-  const range = parseCidr(text);
-  return range.ok && range.value.family === 'ipv6' ? notYet(`the IPv6 range ${text}`) : range;
-});
 
 export const port = z.int().min(1).max(65_535);
 
@@ -138,10 +122,6 @@ export function notServedYet(field: string, advice: string) {
     .superRefine((value, context) => {
       if (value !== undefined) context.addIssue({ code: 'custom', message: `${field} is not served yet: ${advice}` });
     });
-}
-
-function notYet(what: string): { ok: false; error: string } {
-  return { ok: false, error: `${what} is not served yet: use IPv4` };
 }
 
 /** A list without repetitions of what `key` says. */

@@ -1,7 +1,10 @@
-import type { Labels, LoadBalancer } from '@fairlead/model';
+import { familyOf } from '@fairlead/model';
+import type { AddressFamily, Labels, LoadBalancer } from '@fairlead/model';
 import * as z from 'zod';
 import type { LoadBalancerResource } from '../types.ts';
-import { backendAddress, choice, name, notServedYet, port, servedAddress, unique } from './fields.ts';
+import { address, backendAddress, choice, name, notServedYet, port, unique } from './fields.ts';
+
+const FAMILIES = { IPv4: 'ipv4', IPv6: 'ipv6' } as const;
 
 const staticPort = z.strictObject({
   name: name.optional(),
@@ -17,7 +20,8 @@ export const loadBalancerSpec = z
   .strictObject({
     loadBalancerSet: name,
     vipPool: name.optional(),
-    address: servedAddress.optional(),
+    address: address.optional(),
+    ipFamilies: unique(choice<keyof typeof FAMILIES>(['IPv4', 'IPv6']), String).min(1).optional(),
     ports: unique(staticPort, ({ port, protocol }) => `${port}/${protocol}`)
       .min(1)
       .max(128),
@@ -28,7 +32,11 @@ export const loadBalancerSpec = z
     loadBalancerSourceRanges: notServedYet('loadBalancerSourceRanges', 'remove it and filter elsewhere'),
     sessionAffinity: notServedYet('sessionAffinity', 'remove it'),
   })
-  .superRefine(({ ports, backends }, context) => {
+  .superRefine(({ ports, backends, address, ipFamilies }, context) => {
+    if (address !== undefined && ipFamilies?.some((family) => FAMILIES[family] === familyOf(address)) === false) {
+      const message = `${address} is of none of the ipFamilies: add its family there, or ask for another address`;
+      context.addIssue({ code: 'custom', path: ['address'], message });
+    }
     for (const [index, { name }] of ports.entries()) {
       const where = { code: 'custom' as const, path: ['ports', index] };
       if (name === undefined && ports.length > 1) {
@@ -57,7 +65,7 @@ export function staticLoadBalancer(
     name,
     wantedAddresses: address === undefined ? [] : [address],
     ...(vipPool === undefined ? {} : { pool: vipPool }),
-    families: ['ipv4'],
+    families: familiesOf(spec),
     ports: spec.ports.map(({ name = '', protocol, port, targetPort }) => ({
       name,
       protocol,
@@ -77,4 +85,9 @@ export function staticLoadBalancer(
     ...(address === undefined ? {} : { address }),
     loadBalancer,
   };
+}
+
+/** As written; else that of the address asked for, else that of the backends. */
+function familiesOf({ ipFamilies, address, backends }: z.output<typeof loadBalancerSpec>): readonly AddressFamily[] {
+  return ipFamilies?.map((family) => FAMILIES[family]) ?? [familyOf(address ?? backends[0]!.address)];
 }

@@ -1,4 +1,4 @@
-import { familyOf, parseAddress, specialUse } from '@fairlead/model';
+import { parseAddress, specialUse } from '@fairlead/model';
 import type { Address } from '@fairlead/model';
 import * as z from 'zod';
 import type { MachineResource } from '../types.ts';
@@ -10,8 +10,6 @@ const DEFAULT_AGENT_PORT = 7430;
 const agentAddress = parsed<Address>((text) => {
   const address = parseAddress(text);
   if (!address.ok) return address;
-  if (familyOf(address.value) === 'ipv6')
-    return { ok: false, error: `the IPv6 address ${text} is not served yet: use IPv4` };
   const special = specialUse(address.value);
   if (special === undefined || special.includes('loopback')) return address;
   return { ok: false, error: `${text} ${special}: no machine can have it` };

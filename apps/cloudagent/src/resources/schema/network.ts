@@ -1,14 +1,14 @@
-import { familyOf, parseCidr, rangeContains, specialUseWithin } from '@fairlead/model';
+import { familyOf, familyText, parseCidr, rangeContains, specialUseWithin } from '@fairlead/model';
 import * as z from 'zod';
 import type { NetworkResource } from '../types.ts';
-import { anyAddress, choice, unique } from './fields.ts';
+import { address, choice, unique } from './fields.ts';
 
-/** One layer-2 segment. IPv6 subnets are taken as facts of the network, though no pool can use them yet. */
+/** One layer-2 segment. */
 export const networkSpec = z
   .strictObject({
     subnets: unique(z.string(), (text) => text).min(1),
-    gateways: unique(anyAddress, String).default([]),
-    dns: unique(anyAddress, String).default([]),
+    gateways: unique(address, String).default([]),
+    dns: unique(address, String).default([]),
     mtu: z.int().min(1280).max(9216).optional(),
     announce: choice(['arp'], ['none']).default('arp'),
   })
@@ -23,7 +23,7 @@ export const networkSpec = z
     });
     for (const [index, gateway] of spec.gateways.entries()) {
       if (subnets.length < spec.subnets.length || subnets.some((subnet) => rangeContains(subnet, gateway))) continue;
-      const message = `gateway ${gateway} is in none of the ${familyOf(gateway) === 'ipv4' ? 'IPv4' : 'IPv6'} subnets of this network`;
+      const message = `gateway ${gateway} is in none of the ${familyText(familyOf(gateway))} subnets of this network`;
       context.issues.push({ code: 'custom', message, path: ['gateways', index], input: gateway });
     }
     const { mtu, ...rest } = spec;

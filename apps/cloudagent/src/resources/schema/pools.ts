@@ -2,15 +2,15 @@ import { formatRange, rangeContains, rangesOverlap } from '@fairlead/model';
 import type { AddressRange } from '@fairlead/model';
 import * as z from 'zod';
 import type { NodeIpPoolResource, VipPoolResource } from '../types.ts';
-import { duration, name, selector, servedAddress, servedRange, unique } from './fields.ts';
+import { address, duration, name, range, selector, unique } from './fields.ts';
 
 const DEFAULT_QUARANTINE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-const ranges = z.array(servedRange).min(1);
-const exclude = z.array(servedRange).default([]);
+const ranges = z.array(range).min(1);
+const exclude = z.array(range).default([]);
 
-const reservation = z.strictObject({ address: servedAddress, cluster: name, namespace: name, name });
+const reservation = z.strictObject({ address, cluster: name, namespace: name, name });
 
 /** Addresses for load balancers. */
 export const vipPoolSpec = z

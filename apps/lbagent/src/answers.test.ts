@@ -19,8 +19,8 @@ function lb(id: string, more: Partial<LoadBalancer> = {}): LoadBalancer {
   };
 }
 
-function wanted(...services: { id: string; port: number; backends: number[] }[]): Wanted {
-  const all = services.map(({ id, port, backends }): WantedService => {
+function wanted(...services: { id: string; port: number; backends: number[]; on?: string }[]): Wanted {
+  const all = services.map(({ id, port, backends, on = VIP }): WantedService => {
     const servers = backends.map((backend, index) => ({
       id: index + 1,
       label: `node-${index}`,
@@ -29,7 +29,7 @@ function wanted(...services: { id: string; port: number; backends: number[] }[])
       check: { kind: 'none' as const },
       stage: 'serving' as const,
     }));
-    const vip = address('10.0.0.1');
+    const vip = address(on);
     return { key: `${vip}|${port}`, loadBalancerId: id, owner: id, vip, port, profile: { kind: 'plain' }, servers };
   });
   return {
@@ -41,7 +41,12 @@ function wanted(...services: { id: string; port: number; backends: number[] }[])
   };
 }
 
-const all = (...some: LoadBalancer[]) => new Map(some.map((each) => [each.id, { loadBalancer: each }]));
+const VIP = '10.0.0.1';
+const at = (vips: readonly string[], ...some: LoadBalancer[]) => {
+  const addresses = vips.map((vip) => ({ address: address(vip), network: 'lan', vrrpInstance: 'edge' }));
+  return new Map(some.map((each) => [each.id, { loadBalancer: each, addresses }]));
+};
+const all = (...some: LoadBalancer[]) => at([VIP], ...some);
 
 function follow(answering: Set<number>): { answers: Answers; told: string[][]; asked: number[] } {
   const told: string[][] = [];
@@ -76,6 +81,22 @@ it('nobody is asked for one that expects no answer, or that was served before', 
   expect(answers.follow(one, all(lb('a')))).toEqual([]);
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(asked).toEqual([]);
+});
+
+it('one that gets a second address is unanswered until that one has answered, and only that one is asked', async () => {
+  const answering = new Set([30001]);
+  const { answers, told, asked } = follow(answering);
+  const first = { id: 'a', port: 80, backends: [30001] };
+  answers.follow(wanted(first), all(lb('a')));
+  await vi.waitFor(() => expect(told).toEqual([[]]));
+  const both = wanted(first, { id: 'a', port: 80, backends: [30006], on: 'fd00::1' });
+  expect(answers.follow(both, at([VIP, 'fd00::1'], lb('a')))).toEqual(['a']);
+  await vi.waitFor(() => expect(asked.filter((port) => port === 30006).length).toBeGreaterThan(1));
+  expect(asked.filter((port) => port === 30001)).toHaveLength(1);
+  answering.add(30006);
+  await vi.waitFor(() => expect(told).toEqual([[], []]));
+  expect(answers.follow(both, at([VIP], lb('a')))).toEqual([]);
+  answers.stop();
 });
 
 it('one that is removed is no longer asked for', async () => {

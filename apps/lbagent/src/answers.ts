@@ -1,5 +1,5 @@
 import { pause, systemClock } from '@fairlead/control-loop';
-import type { Address, LoadBalancer } from '@fairlead/model';
+import type { Address, PlacedLoadBalancer } from '@fairlead/model';
 import { connect } from 'node:net';
 import type { Wanted, WantedService } from './wanted.ts';
 
@@ -7,13 +7,14 @@ import type { Wanted, WantedService } from './wanted.ts';
 export type Ask = (address: Address, port: number) => Promise<boolean>;
 
 /** By id. */
-type LoadBalancers = ReadonlyMap<string, { readonly loadBalancer: LoadBalancer }>;
+type LoadBalancers = ReadonlyMap<string, Pick<PlacedLoadBalancer, 'loadBalancer' | 'addresses'>>;
 
 /** Knows which new load balancers no backend has answered for: until one has, their address is not published. */
 export interface Answers {
   /**
    * The ids of load balancers that expect an answer and are still without one, in order, now that `wanted` is served.
-   * What was served at the first call counts as answered. New ones are asked for until every port of theirs has answered.
+   * What was served at the first call counts as answered. New ones, and those that got another address, are asked for
+   * until every port of their new addresses has answered.
    */
   follow(wanted: Wanted, loadBalancers: LoadBalancers): readonly string[];
   stop(): void;
@@ -26,8 +27,8 @@ export function followAnswers(onAnswer: (unanswered: readonly string[]) => void,
   const unanswered = (): readonly string[] => [...asking.keys()].sort();
   let services: ReadonlyMap<string, WantedService> = new Map();
 
-  async function askFor(id: string, signal: AbortSignal): Promise<void> {
-    const answered = new Set<string>();
+  async function askFor(id: string, known: ReadonlySet<Address>, signal: AbortSignal): Promise<void> {
+    const answered = new Set([...services.values()].filter(({ vip }) => known.has(vip)).map(({ key }) => key));
     for (let round = 0; !signal.aborted; round += 1) {
       const open = [...services.values()].filter(
         ({ loadBalancerId, key }) => loadBalancerId === id && !answered.has(key),
@@ -51,11 +52,16 @@ export function followAnswers(onAnswer: (unanswered: readonly string[]) => void,
       const before = known;
       known = loadBalancers;
       if (before === loadBalancers) return unanswered();
-      for (const [id, { loadBalancer }] of loadBalancers) {
-        if (!before || before.has(id) || !loadBalancer.expectsAnswer || wanted.refused.has(id)) continue;
+      for (const [id, { loadBalancer, addresses }] of loadBalancers) {
+        if (!before || !loadBalancer.expectsAnswer || wanted.refused.has(id)) continue;
+        const known = new Set(before.get(id)?.addresses.map(({ address }) => address));
+        if (before.has(id) && addresses.every(({ address }) => known.has(address))) continue;
+        // Asked already for another address of its own: what that has not answered yet is asked again.
+        const unanswered = asking.get(id);
+        unanswered?.abort();
         const abort = new AbortController();
         asking.set(id, abort);
-        void askFor(id, abort.signal);
+        void askFor(id, unanswered === undefined ? known : new Set(), abort.signal);
       }
       for (const [id, abort] of asking) {
         if (loadBalancers.has(id)) continue;

@@ -1,4 +1,4 @@
-import type { Address } from '@fairlead/model';
+import type { Address, AddressFamily } from '@fairlead/model';
 
 /** How all nodes of a cluster are known to be alive. */
 export type NodeCheckChoice =
@@ -13,6 +13,14 @@ export type NodeCheckChoice =
 export const HEALTHZ_PORT = 10256;
 
 export const CHECK_HEALTHZ: NodeCheckChoice = { kind: 'healthz' };
+
+/**
+ * What is judged together: the nodes of a cluster, seen over IPv4, or over IPv6. Either may answer where the other does
+ * not, kube-proxy's health port for one. The name for IPv4 is the cluster's own.
+ */
+export function checkGroup(cluster: string, family: AddressFamily): string {
+  return family === 'ipv4' ? cluster : `${cluster}/${family}`;
+}
 
 /** One check that all servers of a node share. */
 export interface NodeCheck {

@@ -5,10 +5,10 @@ import {
   observeBackends,
   readCurrentWorkerInfo,
 } from '@fairlead/haproxy';
-import type { Address, MachineState, NodeSet } from '@fairlead/model';
+import { type Address, type AddressFamily, familyOf, type MachineState, type NodeSet } from '@fairlead/model';
 import type { Logger } from '@fairlead/telemetry';
 import { askNodes, type Asking } from './node-asking.ts';
-import { nodeCheckOf } from './node-check-choice.ts';
+import { checkGroup, nodeCheckOf } from './node-check-choice.ts';
 import {
   firstJudgement,
   judge,
@@ -53,36 +53,40 @@ export function watchNodes(parts: NodeWatchParts): () => void {
     if (seen !== '' && seen !== now) parts.onChange();
     seen = now;
     turn += 1;
-    for (const cluster of judgements.keys()) if (!state.nodeSets.has(cluster)) judgements.delete(cluster);
-    for (const [cluster, nodeSet] of state.nodeSets) {
-      const before = judgements.get(cluster) ?? firstJudgement(nodeSet.check, cluster, parts.remembered);
-      judgements.set(cluster, await judgeCluster(before, nodeSet, { passing, state, turn }));
+    const groups = groupsOf(state);
+    for (const name of judgements.keys()) if (!groups.has(name)) judgements.delete(name);
+    for (const [name, { nodeSet, family }] of groups) {
+      const before = judgements.get(name) ?? firstJudgement(nodeSet.check, name, parts.remembered);
+      judgements.set(name, await judgeGroup(before, { nodeSet, family }, { passing, state, turn }));
     }
     tell();
     parts.onFindings(
-      [...state.nodeSets.values()].flatMap((nodeSet) => {
-        const nodes = sharedNodePorts(state, nodeSet.cluster).length === 0 ? 0 : backendAddresses(nodeSet).length;
-        return nodeFinding(nodeSet.cluster, judgements.get(nodeSet.cluster)!, nodes) ?? [];
+      [...groups].flatMap(([name, group]) => {
+        const { cluster } = group.nodeSet;
+        const isUsed = sharedNodePorts(state, cluster, group.family).length > 0;
+        const nodes = isUsed ? backendAddresses(group).length : 0;
+        const which = group.family === 'ipv4' ? cluster : `${cluster} over IPv6`;
+        return nodeFinding(which, judgements.get(name)!, nodes) ?? [];
       }),
     );
   }
 
-  async function judgeCluster(
+  async function judgeGroup(
     before: Judgement,
-    nodeSet: NodeSet,
+    { nodeSet, family }: Group,
     around: { passing: ReadonlyMap<string, boolean>; state: MachineState; turn: number },
   ): Promise<Judgement> {
-    const addresses = backendAddresses(nodeSet);
+    const addresses = backendAddresses({ nodeSet, family });
     const checks = addresses.flatMap((address) => nodeCheckOf(address, before.choice) ?? []);
     const known = checks.flatMap((check) => around.passing.get(nodeCheckKey(check)) ?? []);
     const somePass = known.length === 0 ? undefined : known.includes(true);
     const kind = nodeSet.check;
     if (addresses.length === 0 || !mustAsk(before)) return judge(before, { kind, somePass });
-    const nodePorts = sharedNodePorts(around.state, nodeSet.cluster);
+    const nodePorts = sharedNodePorts(around.state, nodeSet.cluster, family);
     const asked = await (parts.ask ?? askNodes)({ addresses, nodePorts, turn: around.turn });
     const after = judge(before, { kind, somePass, asked });
     if (after.phase !== before.phase || after.choice !== before.choice) {
-      parts.log.info({ cluster: nodeSet.cluster, before, after, asked }, 'node checks judged anew');
+      parts.log.info({ cluster: nodeSet.cluster, family, before, after, asked }, 'node checks judged anew');
     }
     return after;
   }
@@ -111,8 +115,9 @@ export function watchNodes(parts: NodeWatchParts): () => void {
   };
 }
 
-function backendAddresses({ nodes }: NodeSet): readonly Address[] {
-  return nodes.filter(({ eligible, draining }) => eligible && !draining).flatMap(({ addresses }) => addresses);
+function backendAddresses({ nodeSet, family }: Group): readonly Address[] {
+  const nodes = nodeSet.nodes.filter(({ eligible, draining }) => eligible && !draining);
+  return nodes.flatMap(({ addresses }) => addresses.filter((address) => familyOf(address) === family));
 }
 
 /** Whether each node check in use passes, by `nodeCheckKey`. */
@@ -129,11 +134,29 @@ async function passingChecks(socket: CommandSocket): Promise<ReadonlyMap<string,
   return new Map(keyed);
 }
 
-/** NodePorts that all nodes of the cluster serve, in order. */
-function sharedNodePorts(state: MachineState, cluster: string): readonly number[] {
+interface Group {
+  readonly nodeSet: NodeSet;
+  readonly family: AddressFamily;
+}
+
+/** The nodes of each cluster by the families that they have addresses of; by `checkGroup`. */
+function groupsOf(state: MachineState): ReadonlyMap<string, Group> {
+  const groups = new Map<string, Group>();
+  for (const [cluster, nodeSet] of state.nodeSets) {
+    const addresses = nodeSet.nodes.flatMap((node) => node.addresses);
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      const isThere = addresses.some((address) => familyOf(address) === family);
+      if (isThere || family === 'ipv4') groups.set(checkGroup(cluster, family), { nodeSet, family });
+    }
+  }
+  return groups;
+}
+
+/** NodePorts that all nodes of the cluster serve over this family, in order. */
+function sharedNodePorts(state: MachineState, cluster: string, family: AddressFamily): readonly number[] {
   const ports = new Set<number>();
   for (const { loadBalancer } of state.loadBalancers.values()) {
-    if (loadBalancer.cluster !== cluster) continue;
+    if (loadBalancer.cluster !== cluster || !loadBalancer.families.includes(family)) continue;
     for (const { target } of loadBalancer.ports) {
       if (target.kind === 'node-port' && target.nodes === 'all') ports.add(target.nodePort);
     }

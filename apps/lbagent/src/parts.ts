@@ -1,5 +1,5 @@
 import { openCommandSocket } from '@fairlead/haproxy';
-import type { Capabilities } from '@fairlead/model';
+import type { AddressFamily, Capabilities } from '@fairlead/model';
 import { VERSION } from '@fairlead/telemetry';
 import { release, userInfo } from 'node:os';
 import type { DataPlane } from './apply.ts';
@@ -7,6 +7,7 @@ import type { NamedConfig, RunConfig } from './config.ts';
 import type { HaproxySettings } from './haproxy-files.ts';
 import type { KeepalivedPaths } from './keepalived/types.ts';
 import { createKernelSide, type KernelSide, type KernelSideSettings, rulesetOf } from './kernel-side.ts';
+import { kernelFamilies } from './links/families.ts';
 import { openLinks } from './links/kernel.ts';
 import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from './links/routing.ts';
 import { openNftables } from './nftables/kernel.ts';
@@ -48,10 +49,11 @@ const RUNTIME_TIMEOUT_MS = 5_000;
 
 /** `onLack` hears, as a sentence, what this kernel cannot do. */
 export function openParts(config: NamedConfig, programs: MachinePrograms, onLack: (message: string) => void): Parts {
-  const haproxy = haproxySettings(config);
+  const families = kernelFamilies();
+  const haproxy = haproxySettings(config, families);
   const paths = keepalivedPaths(config);
   const supervisors = supervisorsOf(config, programs, paths);
-  const kernelSettings = kernelSettingsOf(config);
+  const kernelSettings = kernelSettingsOf(config, families);
   const settings = rulesetOf({ machine: config.name, members: [] }, kernelSettings);
   const nftables = openNftables({ nft: programs.nft, settings, onLack });
   const { ip, flock, arping, setpriv, keepalived } = programs;
@@ -88,10 +90,14 @@ function childLogFile({ runDir }: Pick<RunConfig, 'runDir'>, program: string): s
 }
 
 /** What lbagent asks of the kernel, for every load balancer alike. */
-export function kernelSettingsOf({ catchPort }: Pick<RunConfig, 'catchPort'>): KernelSideSettings {
+export function kernelSettingsOf(
+  { catchPort }: Pick<RunConfig, 'catchPort'>,
+  families: readonly AddressFamily[],
+): KernelSideSettings {
+  const lack = families.includes('ipv6') ? {} : { ipv6: false as const };
   return {
-    ruleset: { ipv4Port: catchPort, ipv6Port: catchPort, mark: DEFAULT_MARK },
-    routing: { table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY },
+    ruleset: { ipv4Port: catchPort, ipv6Port: catchPort, mark: DEFAULT_MARK, ...lack },
+    routing: { table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, ...lack },
   };
 }
 
@@ -120,7 +126,7 @@ export async function capabilitiesOf(programs: MachinePrograms): Promise<Capabil
   };
 }
 
-function haproxySettings(config: RunConfig): HaproxySettings {
+function haproxySettings(config: RunConfig, families: readonly AddressFamily[]): HaproxySettings {
   return {
     configFile: config.haproxyConfig,
     mapFile: config.haproxyConfig.replace(/[^/]+$/, 'services.map'),
@@ -128,7 +134,7 @@ function haproxySettings(config: RunConfig): HaproxySettings {
     masterSocket: config.haproxyMasterSocket,
     catchPort: config.catchPort,
     healthPort: config.healthPort,
-    families: ['ipv4'],
+    families,
     slots: config.slots,
   };
 }

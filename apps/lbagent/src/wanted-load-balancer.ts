@@ -5,10 +5,13 @@ import {
   allowedSources,
   displayName,
   familyOf,
+  familyText,
   formatEndpoint,
   isCheckPath,
   type LoadBalancer,
   type MachineConfig,
+  type Node,
+  nodeAddressFor,
   type NodeSet,
   type PlacedAddress,
   type PlacedLoadBalancer,
@@ -38,6 +41,8 @@ export type Reading =
       readonly nodeChecks: ReadonlyMap<string, NodeCheck>;
       /** Where its backends are. */
       readonly backends: ReadonlySet<Address>;
+      /** Why one of its addresses is left out; the others are served. */
+      readonly partly?: Refusal;
     }
   | { readonly refused: Refusal };
 
@@ -47,13 +52,20 @@ export interface Surroundings {
   readonly families: readonly AddressFamily[];
   /** Nodes of its cluster; undefined: none known. */
   readonly nodeSet: NodeSet | undefined;
-  readonly choice: NodeCheckChoice;
+  readonly choices: NodeCheckChoices;
 }
+
+/** How its nodes are asked, over each family. */
+export type NodeCheckChoices = Readonly<Record<AddressFamily, NodeCheckChoice>>;
 
 export function readLoadBalancer(placed: PlacedLoadBalancer, around: Surroundings): Reading {
   const vips: WantedVip[] = [];
   const services: WantedService[] = [];
-  for (const placedAddress of placed.addresses) {
+  const strange = placed.addresses.find(({ address }) => !around.families.includes(familyOf(address)));
+  const partly = strange && familyNotServed(strange.address);
+  const served = placed.addresses.filter(({ address }) => around.families.includes(familyOf(address)));
+  if (partly !== undefined && served.length === 0) return { refused: partly };
+  for (const placedAddress of served) {
     const vip = placeVip(placedAddress, around);
     if ('refused' in vip) return vip;
     vips.push(vip.vip);
@@ -66,19 +78,18 @@ export function readLoadBalancer(placed: PlacedLoadBalancer, around: Surrounding
   const servers = services.flatMap((service) => service.servers);
   const checks = servers.flatMap(({ check }) => (check.kind === 'node' ? [check.check] : []));
   const nodeChecks = new Map(checks.map((check) => [nodeCheckKey(check), check]));
-  return { services, vips, nodeChecks, backends: new Set(servers.map((server) => server.address)) };
+  const backends = new Set(servers.map((server) => server.address));
+  return { services, vips, nodeChecks, backends, ...(partly && { partly }) };
 }
 
-function placeVip(
-  placed: PlacedAddress,
-  { config, families }: Surroundings,
-): { vip: WantedVip } | { refused: Refusal } {
+function familyNotServed(address: Address): Refusal {
+  const family = familyText(familyOf(address));
+  const message = `${address}: the kernel of this machine has no ${family}: boot it with ${family}, and see that the loopback link has its address (sysctl net.ipv6.conf.lo.disable_ipv6)`;
+  return refusal('FAMILY_NOT_SERVED', '', message);
+}
+
+function placeVip(placed: PlacedAddress, { config }: Surroundings): { vip: WantedVip } | { refused: Refusal } {
   const { address, vrrpInstance } = placed;
-  if (!families.includes(familyOf(address))) {
-    return {
-      refused: refusal('FAMILY_NOT_SERVED', '', `${address}: this machine serves ${families.join(', ')} only`),
-    };
-  }
   const network = config.networks.find((each) => each.network === placed.network);
   if (!network) {
     const message = `${address} is in network ${placed.network}, which has no interface here: add it to the Machine`;
@@ -122,18 +133,23 @@ type Backend = Omit<WantedServer, 'id'>;
 
 function backendsOf(lb: LoadBalancer, port: Port, vip: Address, around: Surroundings): readonly Backend[] {
   const { target } = port;
-  const { nodeSet, choice } = around;
+  const { nodeSet, choices } = around;
   if (target.kind === 'endpoints') {
     const check = checkOf(port, undefined);
-    return chooseEndpoints(target.endpoints, nodeSet).map(({ endpoint: { name, address, port: number }, stage }) => {
+    // A pod has an address of each family; what is not in Kubernetes has those that it was declared with.
+    const isWanted = (address: Address): boolean => lb.backendMode !== 'pod' || familyOf(address) === familyOf(vip);
+    const endpoints = target.endpoints.filter(({ address }) => isWanted(address));
+    return chooseEndpoints(endpoints, nodeSet).map(({ endpoint: { name, address, port: number }, stage }) => {
       return { label: name, address, port: number, stage, check };
     });
   }
   if (!nodeSet) return [];
-  return chooseNodes(nodeSet, target, lb.id).flatMap(({ node, stage }) => {
-    const address = node.addresses.find((each) => familyOf(each) === familyOf(vip)) ?? node.addresses[0];
+  const addressOf = (node: Node) => nodeAddressFor(node, familyOf(vip), lb.families);
+  const reachable = { ...nodeSet, nodes: nodeSet.nodes.filter((node) => addressOf(node) !== undefined) };
+  return chooseNodes(reachable, target, lb.id).flatMap(({ node, stage }) => {
+    const address = addressOf(node);
     if (address === undefined) return [];
-    const check = checkOf(port, { address, choice });
+    const check = checkOf(port, { address, choice: choices[familyOf(address)] });
     const lastResort = target.lastResort ? { lastResort: true as const } : {};
     return [{ label: node.name, address, port: target.nodePort, stage, check, ...lastResort }];
   });

@@ -65,9 +65,9 @@ export interface WantedVip {
 export interface WantedOptions {
   /** Families that this machine has a listener for. */
   readonly families: readonly AddressFamily[];
-  /** By cluster; a cluster that is not there is asked by healthz. */
+  /** By check group (`checkGroup`); one that is not there is asked by healthz. */
   readonly nodeChecks: ReadonlyMap<string, NodeCheckChoice>;
-  /** Clusters none of whose nodes passes its check. */
+  /** Check groups of which no node passes. */
   readonly heldClusters: ReadonlySet<string>;
 }
 

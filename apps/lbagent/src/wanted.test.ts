@@ -82,6 +82,74 @@ it('a pod leaves with its node, is left out with it, and goes on when nothing el
   expect(of(endpoint('b', 'leaves'), endpoint('d', 'stays', true))).toEqual(['b', 'd draining']);
 });
 
+describe('two families', () => {
+  const BOTH = { ...OPTIONS, families: ['ipv4', 'ipv6'] as const };
+  const SIX = 'fd09::150';
+  const dual = { families: ['ipv4', 'ipv6'] as const };
+  const nodes = [
+    node('both', { addresses: [address('10.8.0.1'), address('fd08::1')] }),
+    node('four', { addresses: [address('10.8.0.2')] }),
+    node('six', { addresses: [address('fd08::3')] }),
+  ];
+  const targets = (wanted: Wanted, key: string) => wanted.services.get(key)!.servers.map((server) => server.address);
+
+  it('of one Service are served by every node, at its address of the same family where it has one', () => {
+    const state = stateOf([placed('a', [VIP, SIX], [nodePort(80)], dual)], nodeSet(nodes));
+    const wanted = wantedOf(state, BOTH);
+    expect(targets(wanted, `${VIP}|80`)).toEqual(['10.8.0.1', '10.8.0.2', 'fd08::3']);
+    expect(targets(wanted, `${SIX}|80`)).toEqual(['fd08::1', '10.8.0.2', 'fd08::3']);
+    expect([...wanted.nodeChecks.keys()].sort()).toEqual([
+      'healthz 10.8.0.1:10256',
+      'healthz 10.8.0.2:10256',
+      'healthz [fd08::1]:10256',
+      'healthz [fd08::3]:10256',
+    ]);
+  });
+
+  it('a Service of one family is served only by nodes that have it: others do not open its NodePort', () => {
+    const of = (vip: string, family: 'ipv4' | 'ipv6') =>
+      wantedOf(stateOf([placed('a', vip, [nodePort(80)], { families: [family] })], nodeSet(nodes)), BOTH);
+    expect(targets(of(VIP, 'ipv4'), `${VIP}|80`)).toEqual(['10.8.0.1', '10.8.0.2']);
+    expect(targets(of(SIX, 'ipv6'), `${SIX}|80`)).toEqual(['fd08::1', 'fd08::3']);
+  });
+
+  it('maxBackends counts nodes that can serve the family', () => {
+    const many = [...nodes, ...Array.from({ length: 30 }, (_, index) => node(`node-${index + 10}`))];
+    const state = stateOf([placed('a', SIX, [nodePort(80)], { families: ['ipv6'] })], nodeSet(many, { maxBackends: 2 }));
+    expect(targets(wantedOf(state, BOTH), `${SIX}|80`)).toEqual(['fd08::1', 'fd08::3']);
+  });
+
+  it('a pod is reached at its address of the family, what is not in Kubernetes at the one it was declared with', () => {
+    const endpoints = ['10.200.1.5', 'fd10::5'].map((text, index) => {
+      return { name: `e${index}`, address: address(text), port: 8080, draining: false };
+    });
+    const port = nodePort(80, { target: { kind: 'endpoints', endpoints }, check: { kind: 'tcp' } });
+    const of = (more: object) => wantedOf(stateOf([placed('a', SIX, [port], { ...dual, ...more })]), BOTH);
+    expect(targets(of({ backendMode: 'pod' }), `${SIX}|80`)).toEqual(['fd10::5']);
+    expect(targets(of({}), `${SIX}|80`)).toEqual(['10.200.1.5', 'fd10::5']);
+  });
+
+  it('where the kernel has one of them, that address is served, and why the other is not is told', () => {
+    const wanted = wantedOf(stateOf([placed('a', [VIP, SIX], [nodePort(80)], dual), placed('b', SIX, [])]), OPTIONS);
+    expect([...wanted.services.keys()]).toEqual([`${VIP}|80`]);
+    expect([...wanted.vips.keys()]).toEqual([VIP]);
+    expect(wanted.refused.get('a')).toMatchObject({ reason: 'FAMILY_NOT_SERVED', message: expect.stringContaining(SIX) });
+    expect(wanted.refused.get('b')).toMatchObject({ reason: 'FAMILY_NOT_SERVED' });
+  });
+
+  it('are asked for their health each in its own way, and held each by itself', () => {
+    const state = stateOf([placed('a', [VIP, SIX], [nodePort(80)], dual)], nodeSet(nodes));
+    const nodeChecks = new Map([['prod/ipv6', { kind: 'node-port', port: 30080 } as const]]);
+    const wanted = wantedOf(state, { ...BOTH, nodeChecks, heldClusters: new Set(['prod/ipv6']) });
+    expect(wanted.services.get(`${SIX}|80`)!.servers.map(({ check }) => check)).toMatchObject([
+      { check: { kind: 'tcp', address: 'fd08::1' } },
+      { check: { kind: 'healthz', address: '10.8.0.2' } },
+      { check: { kind: 'tcp', address: 'fd08::3' } },
+    ]);
+    expect([...wanted.heldChecks].sort()).toEqual(['tcp [fd08::1]:30080', 'tcp [fd08::3]:30080']);
+  });
+});
+
 it('Local names its nodes and asks each by HTTP; no nodes are no backends, not all', () => {
   const local = (nodes: readonly string[]): Port =>
     nodePort(80, {

@@ -1,6 +1,7 @@
 import {
   type Address,
   type AddressFamily,
+  familyOf,
   formatEndpoint,
   type MachineConfig,
   type MachineState,
@@ -9,9 +10,9 @@ import {
   type Refusal,
   refusal,
 } from '@fairlead/model';
-import { CHECK_HEALTHZ, type NodeCheckChoice, nodeCheckOf } from './node-check-choice.ts';
+import { CHECK_HEALTHZ, checkGroup, nodeCheckOf } from './node-check-choice.ts';
 import { noteChanges } from './wanted-changes.ts';
-import { type Reading, readLoadBalancer } from './wanted-load-balancer.ts';
+import { type NodeCheckChoices, type Reading, readLoadBalancer } from './wanted-load-balancer.ts';
 import { carryOn, changedIds, type Served, type Tally, tallyOf } from './wanted-tally.ts';
 import {
   type NodeCheck,
@@ -81,7 +82,7 @@ function readOn(
   for (const id of ids) {
     const placed = state.loadBalancers.get(id);
     const reading = placed && cachedReading(placed, { state, options, cache });
-    if (reading && 'refused' in reading) return undefined;
+    if (reading && ('refused' in reading || reading.partly)) return undefined;
     after.set(id, reading);
   }
   const changes = carryOn(wanted, tally, after, machineAddresses(state));
@@ -107,7 +108,7 @@ interface Cached {
   readonly config: MachineConfig;
   readonly families: readonly AddressFamily[];
   readonly nodeSet: NodeSet | undefined;
-  readonly choice: NodeCheckChoice;
+  readonly choices: NodeCheckChoices;
   readonly reading: Reading;
 }
 
@@ -118,15 +119,19 @@ function cachedReading(
   const { cluster } = placed.loadBalancer;
   const { config, nodeSets } = from.state;
   const nodeSet = nodeSets.get(cluster);
-  const choice = from.options.nodeChecks.get(cluster) ?? CHECK_HEALTHZ;
+  const choices = choicesOf(cluster, from.options);
   const { families } = from.options;
   const known = from.cache.get(placed);
-  if (known?.config === config && known.families === families && known.nodeSet === nodeSet && known.choice === choice) {
-    return known.reading;
-  }
-  const reading = readLoadBalancer(placed, { config, families, nodeSet, choice });
-  from.cache.set(placed, { config, families, nodeSet, choice, reading });
+  const isSame = known?.config === config && known.families === families && known.nodeSet === nodeSet;
+  if (isSame && known.choices.ipv4 === choices.ipv4 && known.choices.ipv6 === choices.ipv6) return known.reading;
+  const reading = readLoadBalancer(placed, { config, families, nodeSet, choices });
+  from.cache.set(placed, { config, families, nodeSet, choices, reading });
   return reading;
+}
+
+function choicesOf(cluster: string, { nodeChecks }: Pick<WantedOptions, 'nodeChecks'>): NodeCheckChoices {
+  const choice = (family: AddressFamily) => nodeChecks.get(checkGroup(cluster, family)) ?? CHECK_HEALTHZ;
+  return { ipv4: choice('ipv4'), ipv6: choice('ipv6') };
 }
 
 function putTogether(
@@ -147,6 +152,7 @@ function putTogether(
       refused.set(id, against);
       continue;
     }
+    if (reading.partly) refused.set(id, reading.partly);
     for (const service of reading.services) services.set(service.key, service);
     for (const vip of reading.vips) if (!vips.has(vip.address)) vips.set(vip.address, vip);
     for (const [key, check] of reading.nodeChecks) nodeChecks.set(key, check);
@@ -154,13 +160,16 @@ function putTogether(
   return { services, nodeChecks, vips, refused };
 }
 
-function heldChecks(state: MachineState, { heldClusters, nodeChecks }: WantedOptions): ReadonlySet<string> {
+function heldChecks(state: MachineState, options: WantedOptions): ReadonlySet<string> {
   const held = new Set<string>();
-  for (const cluster of heldClusters) {
-    const choice = nodeChecks.get(cluster) ?? CHECK_HEALTHZ;
-    const addresses = state.nodeSets.get(cluster)?.nodes.flatMap((node) => node.addresses) ?? [];
-    for (const check of addresses.map((address) => nodeCheckOf(address, choice)))
+  for (const [cluster, { nodes }] of state.nodeSets) {
+    const choices = choicesOf(cluster, options);
+    for (const address of nodes.flatMap((node) => node.addresses)) {
+      const family = familyOf(address);
+      if (!options.heldClusters.has(checkGroup(cluster, family))) continue;
+      const check = nodeCheckOf(address, choices[family]);
       if (check) held.add(nodeCheckKey(check));
+    }
   }
   return held;
 }

@@ -2,6 +2,7 @@ import { openCommandSocket, readWorkerInfo } from '@fairlead/haproxy';
 import { pause, systemClock } from '@fairlead/control-loop';
 import { keepalivedFiles } from './keepalived/paths.ts';
 import type { KeepalivedPaths } from './keepalived/types.ts';
+import { kernelFamilies } from './links/families.ts';
 import { openLinks } from './links/kernel.ts';
 import { diffAddresses } from './links/plan.ts';
 import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE, removeRouting } from './links/routing.ts';
@@ -41,7 +42,8 @@ export async function withdraw(options: WithdrawOptions): Promise<readonly strin
   const { anchors, devices } = await remembered(options.stateFile);
   await attempt('addresses are still there', () => removeAddresses(programs.ip, anchors));
   await attempt('the nftables table is still there', () => removeRuleset(programs.nft));
-  const routing = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices };
+  const lack = kernelFamilies().includes('ipv6') ? {} : { ipv6: false as const };
+  const routing = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices, ...lack };
   await attempt('the policy route is still there', () => removeRouting({ ip: programs.ip, procSys }, routing));
   return problems;
 }

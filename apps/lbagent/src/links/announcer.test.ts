@@ -67,6 +67,15 @@ it('what cannot be told by itself is told with the others', async () => {
   expect(told[1]).toContain('eth1');
 });
 
+it('one of IPv6 is told of with all others, again as soon as the link can bear it, and half a second later', async () => {
+  size = 20;
+  announcer.request([{ device: 'eth0', address: address('fd00::1') }]);
+  await wait(40);
+  expect(told).toEqual(['all of eth0']);
+  await wait(2000);
+  expect(told).toEqual(['all of eth0', 'all of eth0', 'all of eth0']);
+});
+
 it('an address that somebody else routes here is not told of', async () => {
   announcer.request([on(1, false)]);
   await wait(1000);

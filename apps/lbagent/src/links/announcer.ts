@@ -63,6 +63,8 @@ export function createAnnouncer(means: Means): Announcer {
     for (const { device } of added) due.add(device);
     for (const device of due) again.add(device);
     start();
+    // The kernel has not finished what is new of IPv6 when it is told to announce all: once more, after the pause.
+    if (!added.every(isIpv4)) for (const { device } of added) due.add(device);
     clearTimeout(repeat);
     repeat = setTimeout(() => {
       for (const device of again) due.add(device);

@@ -16,7 +16,7 @@ describe('the prepared batches', () => {
       'addr replace 10.0.0.1/32 dev eth0 metric 46130',
       'addr replace 10.0.0.2/32 dev eth0 metric 46130',
       'link set dev eth0 address 02:00:00:00:00:0b',
-      'addr replace fd00::1/128 dev eth0 metric 46130 nodad',
+      'addr replace fd00::1/128 dev eth0 metric 46130 nodad preferred_lft 0',
       'link set dev eth0 address 02:00:00:00:00:0b',
       '',
     ]);

@@ -48,7 +48,7 @@ describe('diffAddresses', () => {
 describe('lines for ip -batch', () => {
   it('can be repeated, and mark the addresses as ours', () => {
     expect(addLine(on('10.0.0.1'))).toBe('addr replace 10.0.0.1/32 dev eth0 metric 46130');
-    expect(addLine(on('fd00::1'))).toBe('addr replace fd00::1/128 dev eth0 metric 46130 nodad');
+    expect(addLine(on('fd00::1'))).toBe('addr replace fd00::1/128 dev eth0 metric 46130 nodad preferred_lft 0');
     expect(removeLine(on('10.0.0.1'))).toBe('addr del 10.0.0.1/32 dev eth0');
     expect(announceLine('eth0', '02:00:00:00:00:0b')).toBe('link set dev eth0 address 02:00:00:00:00:0b');
   });

@@ -43,12 +43,16 @@ export function removeLine({ device, address }: LinkAddress): string {
   return removeLineOf(checkedDevice(device))(address);
 }
 
-/** PURE. The same for many addresses of one link, whose name is checked. */
+/**
+ * PURE. The same for many addresses of one link, whose name is checked. Without `preferred_lft 0` the machine would take
+ * an IPv6 VIP for its own connections whenever it looks nearer than its own address (RFC 6724, rules 3 and 8), and lose
+ * them with the VIP.
+ */
 export function addLineOf(device: string): (address: Address) => string {
   return (address) =>
     familyOf(address) === 'ipv4'
       ? `addr replace ${address}/32 dev ${device} metric ${OURS_METRIC}`
-      : `addr replace ${address}/128 dev ${device} metric ${OURS_METRIC} nodad`;
+      : `addr replace ${address}/128 dev ${device} metric ${OURS_METRIC} nodad preferred_lft 0`;
 }
 
 export function removeLineOf(device: string): (address: Address) => string {

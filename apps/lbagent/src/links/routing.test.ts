@@ -22,6 +22,7 @@ describe('hasRule', () => {
 describe('hasLocalRoute', () => {
   it('wants everything delivered to this host', () => {
     expect(hasLocalRoute([{ type: 'local', dst: 'default', dev: 'lo' }])).toBe(true);
+    expect(hasLocalRoute([{ type: 'local', dst: '::/0', dev: 'lo' }])).toBe(true);
     expect(hasLocalRoute([{ type: 'unicast', dst: 'default', dev: 'eth0' }])).toBe(false);
     expect(hasLocalRoute([])).toBe(false);
   });
@@ -34,6 +35,13 @@ describe('wantedSysctls', () => {
     expect(wanted.get('net/ipv4/conf/eth0.10/arp_ignore')).toBe('1');
     expect(wanted.get('net/ipv4/conf/eth0/arp_announce')).toBe('2');
     expect(wanted.get('net/ipv4/conf/eth0/arp_notify')).toBe('1');
+  });
+
+  it('has IPv6 addresses announced too, and not probed for, where there is IPv6', () => {
+    const wanted = wantedSysctls(['eth0']);
+    expect(wanted.get('net/ipv6/conf/eth0/ndisc_notify')).toBe('1');
+    expect(wanted.get('net/ipv6/conf/eth0/accept_dad')).toBe('0');
+    expect([...wantedSysctls(['eth0'], { ipv6: false }).keys()].filter((path) => path.includes('ipv6'))).toEqual([]);
   });
 
   it('never leaves its directory', () => {

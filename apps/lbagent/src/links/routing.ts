@@ -11,9 +11,10 @@ export const DEFAULT_RULE_PRIORITY = 4613;
  * PURE. Kernel settings by path below /proc/sys.
  * `rp_filter` is the larger of "all" and the link's, so both must be 0: caught packets come by a route that does not lead back.
  * `arp_ignore`, `arp_announce`: answer for an address only on its own link, and ask only in the link's own name.
- * `arp_notify`: announce the link's addresses when its hardware address is set.
+ * `arp_notify`, `ndisc_notify`: announce the link's addresses when its hardware address is set.
+ * `accept_dad`: VIPs answer at once. Whether somebody else has one is not asked: that is decided elsewhere.
  */
-export function wantedSysctls(devices: readonly string[]): ReadonlyMap<string, string> {
+export function wantedSysctls(devices: readonly string[], { ipv6 }: Pick<RoutingSettings, 'ipv6'> = {}): ReadonlyMap<string, string> {
   const wanted = new Map([['net/ipv4/conf/all/rp_filter', '0']]);
   for (const device of devices) {
     // In a path a dot separates nothing, so VLAN links such as eth0.10 need no care.
@@ -22,6 +23,9 @@ export function wantedSysctls(devices: readonly string[]): ReadonlyMap<string, s
     wanted.set(`${conf}/arp_ignore`, '1');
     wanted.set(`${conf}/arp_announce`, '2');
     wanted.set(`${conf}/arp_notify`, '1');
+    if (ipv6 === false) continue;
+    wanted.set(`net/ipv6/conf/${device}/ndisc_notify`, '1');
+    wanted.set(`net/ipv6/conf/${device}/accept_dad`, '0');
   }
   return wanted;
 }
@@ -54,9 +58,11 @@ export interface ListedRoute {
 /** PURE. Whether the answer to `ip -j route show table N` delivers everything to this host. */
 export function hasLocalRoute(routes: readonly ListedRoute[]): boolean {
   return routes.some(
-    ({ type, dst, dev }) => type === 'local' && dev === 'lo' && (dst === 'default' || dst === '0.0.0.0/0'),
+    ({ type, dst, dev }) => type === 'local' && dev === 'lo' && dst !== undefined && EVERYTHING.includes(dst),
   );
 }
+
+const EVERYTHING: readonly string[] = ['default', '0.0.0.0/0', '::/0'];
 
 export interface RoutingTools {
   readonly ip: string;
@@ -68,6 +74,7 @@ export async function ensureRouting(tools: RoutingTools, settings: RoutingSettin
   const repairs: Repair[] = [];
   const problems: string[] = [];
   const { mark, table, rulePriority } = settings;
+  const fwmark = `0x${mark.value.toString(16)}/0x${mark.mask.toString(16)}`;
 
   const ip = async (repair: Repair, ...args: string[]): Promise<void> => {
     const done = await run([tools.ip, ...args]);
@@ -80,16 +87,17 @@ export async function ensureRouting(tools: RoutingTools, settings: RoutingSettin
     return listed.code === 0 && listed.stdout.trim() !== '' ? (JSON.parse(listed.stdout) as readonly T[]) : [];
   };
 
-  if (!hasLocalRoute(await list<ListedRoute>('route', 'show', 'table', String(table)))) {
-    const route = ['route', 'replace', 'local', '0.0.0.0/0', 'dev', 'lo', 'table', String(table)];
-    await ip(`route of table ${table} was missing`, ...route);
+  for (const { flag, all, name } of familiesOf(settings)) {
+    if (!hasLocalRoute(await list<ListedRoute>(flag, 'route', 'show', 'table', String(table)))) {
+      const route = ['route', 'replace', 'local', all, 'dev', 'lo', 'table', String(table)];
+      await ip(`${name}route of table ${table} was missing`, flag, ...route);
+    }
+    if (!hasRule(await list<ListedRule>(flag, 'rule', 'show'), settings)) {
+      const rule = ['rule', 'add', 'priority', String(rulePriority), 'fwmark', fwmark, 'lookup', String(table)];
+      await ip(`${name}rule for mark ${fwmark} was missing`, flag, ...rule);
+    }
   }
-  if (!hasRule(await list<ListedRule>('rule', 'show'), settings)) {
-    const fwmark = `0x${mark.value.toString(16)}/0x${mark.mask.toString(16)}`;
-    const rule = ['rule', 'add', 'priority', String(rulePriority), 'fwmark', fwmark, 'lookup', String(table)];
-    await ip(`rule for mark ${fwmark} was missing`, ...rule);
-  }
-  for (const [path, value] of wantedSysctls(settings.devices)) {
+  for (const [path, value] of wantedSysctls(settings.devices, settings)) {
     const before = await setSysctl(`${tools.procSys}/${path}`, value).catch((error: unknown) => {
       problems.push(`${path} cannot be set to ${value}: ${String(error)}`);
       return value;
@@ -100,6 +108,11 @@ export async function ensureRouting(tools: RoutingTools, settings: RoutingSettin
   return repairs;
 }
 
+function familiesOf({ ipv6 }: RoutingSettings) {
+  const ipv4 = { flag: '-4', all: '0.0.0.0/0', name: '' };
+  return ipv6 === false ? [ipv4] : [ipv4, { flag: '-6', all: '::/0', name: 'IPv6 ' }];
+}
+
 /**
  * Takes rule and route away, and gives the links the settings that a new link has. That they are not there is success;
  * what could not be done is thrown, after the rest was.
@@ -108,15 +121,16 @@ export async function removeRouting(tools: RoutingTools, settings: RoutingSettin
   const problems: string[] = [];
   const { table, rulePriority } = settings;
   const gone = /No such file|does not exist/;
-  for (const args of [
-    ['rule', 'del', 'priority', `${rulePriority}`, 'lookup', `${table}`],
-    ['route', 'flush', 'table', `${table}`],
-  ]) {
+  const commands = familiesOf(settings).flatMap(({ flag }) => [
+    [flag, 'rule', 'del', 'priority', `${rulePriority}`, 'lookup', `${table}`],
+    [flag, 'route', 'flush', 'table', `${table}`],
+  ]);
+  for (const args of commands) {
     const done = await run([tools.ip, ...args]);
     if (done.code !== 0 && !gone.test(done.stderr)) problems.push(`ip ${args.join(' ')}: ${done.stderr.trim()}`);
   }
-  for (const path of wantedSysctls(settings.devices).keys()) {
-    const usual = path.replace(/^(net\/ipv4\/conf)\/.*\/([^/]+)$/, '$1/default/$2');
+  for (const path of wantedSysctls(settings.devices, settings).keys()) {
+    const usual = path.replace(/^(net\/ipv[46]\/conf)\/.*\/([^/]+)$/, '$1/default/$2');
     try {
       await setSysctl(`${tools.procSys}/${path}`, (await readFile(`${tools.procSys}/${usual}`, 'utf8')).trim());
     } catch (error) {

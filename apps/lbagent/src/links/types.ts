@@ -66,6 +66,8 @@ export interface RoutingSettings {
   readonly rulePriority: number;
   /** Links that carry VIPs. */
   readonly devices: readonly string[];
+  /** False: this kernel has no IPv6. Absent: it has. */
+  readonly ipv6?: false;
 }
 
 /** One difference found and repaired, as a sentence. */

@@ -86,7 +86,9 @@ export function baseChains(settings: RulesetSettings): readonly BaseChain[] {
       rules: [
         ...chance.tryOthers,
         `ip daddr . tcp dport @${SETS.ipv4} tproxy ip to 127.0.0.1:${settings.ipv4Port} ${mark} accept`,
-        `ip6 daddr . tcp dport @${SETS.ipv6} tproxy ip6 to [::1]:${settings.ipv6Port} ${mark} accept`,
+        ...(settings.ipv6 === false
+          ? []
+          : [`ip6 daddr . tcp dport @${SETS.ipv6} tproxy ip6 to [::1]:${settings.ipv6Port} ${mark} accept`]),
       ],
     },
     ...chance.chains,

@@ -39,6 +39,8 @@ export interface RulesetSettings {
   readonly mark: Mark;
   /** Whose VRRP adverts are accepted: the other members of the set. */
   readonly vrrpPeers: readonly Address[];
+  /** False: this kernel has no IPv6. Absent: it has. */
+  readonly ipv6?: false;
   /** False: connections that another member accepted are not sent on to it. Absent: they are. */
   readonly secondChance?: false;
 }

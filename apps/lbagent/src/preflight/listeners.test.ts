@@ -14,5 +14,13 @@ it.each([
   ['nowhere: it is a connection', line('0100007F:1388', '01'), false],
   ['nowhere', '', false],
 ])('somebody listens %s', (_where, row, expected) => {
-  expect(isListening(`${HEADER}\n${row}\n`, 5000)).toBe(expected);
+  expect(isListening(`${HEADER}\n${row}\n`, '127.0.0.1', 5000)).toBe(expected);
+});
+
+it.each([
+  ['on ::1', line('00000000000000000000000001000000:1388', '0A'), true],
+  ['on every address of v6', line(`${'0'.repeat(32)}:1388`, '0A'), true],
+  ['on 127.0.0.1', line('0100007F:1388', '0A'), false],
+])('somebody listens for ::1 %s', (_where, row, expected) => {
+  expect(isListening(`${HEADER}\n${row}\n`, '::1', 5000)).toBe(expected);
 });

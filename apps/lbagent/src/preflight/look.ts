@@ -1,9 +1,11 @@
 import { factsOfMaterial, readEnrolment } from '@fairlead/certs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { formatEndpoint } from '@fairlead/model';
 import type { RunConfig } from '../config.ts';
 import { kernelSettingsOf, type MachinePrograms } from '../parts.ts';
 import { rulesetOf } from '../kernel-side.ts';
+import { kernelFamilies } from '../links/families.ts';
 import { isAlive } from '../processes/proc.ts';
 import { readRecord } from '../processes/record.ts';
 import { whyNotWritable } from './directory.ts';
@@ -29,7 +31,8 @@ export interface LookInput {
 export async function lookAtMachine(input: LookInput): Promise<Facts> {
   const { config, programs, seen, now } = input;
   const has = (name: string): boolean => seen.some((each) => each.package === name && each.path !== undefined);
-  const ruleset = rulesetOf({ machine: config.name ?? '', members: [] }, kernelSettingsOf(config));
+  const families = kernelFamilies();
+  const ruleset = rulesetOf({ machine: config.name ?? '', members: [] }, kernelSettingsOf(config, families));
   const [kernel, ports, certificate] = await Promise.all([
     has('nftables') && has('iproute2') ? tryKernel(programs, ruleset) : undefined,
     tryPorts(input),
@@ -41,6 +44,7 @@ export async function lookAtMachine(input: LookInput): Promise<Facts> {
     programs: seen.map((program) => ({ ...program, replaces: isAnotherRunning(config, program) })),
     ports,
     directories,
+    ipv6: families.includes('ipv6'),
     now,
     ...(kernel && { kernel }),
     ...(certificate && { certificate }),
@@ -96,9 +100,12 @@ export async function whyHaproxyCannotRun(config: RunConfig): Promise<string | u
 function tryHaproxysPorts({ catchPort, healthPort }: RunConfig, isServing: boolean): Promise<Tried>[] {
   const ports = [
     { flag: '--catch-port', host: '127.0.0.1', port: catchPort, need: 'to-begin' },
+    ...(kernelFamilies().includes('ipv6')
+      ? ([{ flag: '--catch-port', host: '::1', port: catchPort, need: 'to-begin' }] as const)
+      : []),
     { flag: '--health-port', host: '127.0.0.1', port: healthPort, need: 'to-begin' },
   ] as const;
-  return ports.map(async (each) => portTried(each, isServing ? undefined : await whyTaken(each.port)));
+  return ports.map(async (each) => portTried(each, isServing ? undefined : await whyTaken(each.host, each.port)));
 }
 
 interface Port extends Pick<Tried, 'need'> {
@@ -108,7 +115,7 @@ interface Port extends Pick<Tried, 'need'> {
 }
 
 function portTried({ flag, host, port, need }: Port, why: string | undefined): Tried {
-  return { what: `${flag} ${host}:${port}`, trouble: why === undefined ? undefined : `${flag}: ${why}`, need };
+  return { what: `${flag} ${formatEndpoint(host, port)}`, trouble: why === undefined ? undefined : `${flag}: ${why}`, need };
 }
 
 function splitHostPort(text: string): { host: string; port: number } {

@@ -18,11 +18,11 @@ export async function whyNotFree(host: string, port: number): Promise<string | u
 }
 
 /** Whether somebody listens on that port of loopback. Only looked at: who is about to listen there is not disturbed. */
-export async function whyTaken(port: number): Promise<string | undefined> {
+export async function whyTaken(host: '127.0.0.1' | '::1', port: number): Promise<string | undefined> {
   const tables = await Promise.all(
     ['tcp', 'tcp6'].map((table) => readFile(`/proc/net/${table}`, 'utf8').catch(() => '')),
   );
-  if (!isListening(tables.join('\n'), port)) return undefined;
-  const [address, syscall, code] = ['127.0.0.1', 'listen', 'EADDRINUSE'];
+  if (!isListening(tables.join('\n'), host, port)) return undefined;
+  const [address, syscall, code] = [host, 'listen', 'EADDRINUSE'];
   return explainFailure(Object.assign(new Error(code), { code, syscall, address, port }));
 }

@@ -22,6 +22,7 @@ const well: Facts = {
   kernel,
   ports: [{ what: '--catch-port 127.0.0.1:5000', trouble: undefined, need: 'to-begin' }],
   directories: [],
+  ipv6: true,
   certificate: { notBefore: now - 1_000, notAfter: now + 1_000 },
   now,
 };
@@ -39,7 +40,14 @@ it('a machine that has everything has no problem, and each thing is named', () =
     'connections outlive a hand-over',
     '--catch-port 127.0.0.1:5000',
     'clock and certificate',
+    'IPv6',
   ]);
+});
+
+it('a machine without IPv6 is told of, and is well', () => {
+  const checks = judge({ ...well, ipv6: false });
+  expect(problemsOf(checks)).toEqual([]);
+  expect(checks.at(-1)?.what).toMatch(/^IPv6 \(not in this kernel/);
 });
 
 it.each<[string, Partial<Facts>, readonly string[]]>([

@@ -5,6 +5,8 @@ export interface Facts {
   readonly kernel?: KernelTried;
   readonly ports: readonly Tried[];
   readonly directories: readonly Tried[];
+  /** The kernel has it; else IPv6 addresses are refused here, each with a word on why. */
+  readonly ipv6: boolean;
   /** Of the certificate that is there, milliseconds since 1970. */
   readonly certificate?: { readonly notBefore: number; readonly notAfter: number };
   /** Milliseconds since 1970. */
@@ -77,6 +79,8 @@ export function judge(facts: Facts): readonly Check[] {
     ...(facts.kernel === undefined ? [] : judgeKernel(facts.kernel)),
     ...[...facts.ports, ...facts.directories].map(({ what, trouble, need }) => checkOf(what, trouble, need)),
     ...judgeClock(facts),
+    // A machine without it serves IPv4 as it should, so this is no problem by itself.
+    checkOf(facts.ipv6 ? 'IPv6' : 'IPv6 (not in this kernel: only IPv4 addresses are served here)', undefined, 'little'),
   ];
 }
 

@@ -40,7 +40,7 @@ export function nodePort(port: number, change: Partial<Port> = {}): Port {
 
 export function placed(
   id: string,
-  vip: string,
+  vips: string | readonly string[],
   ports: readonly Port[],
   change: Partial<LoadBalancer> = {},
 ): PlacedLoadBalancer {
@@ -56,7 +56,8 @@ export function placed(
     namespaceLabels: {},
     ...change,
   };
-  return { loadBalancer, addresses: [{ address: address(vip), network: 'lan', vrrpInstance: 'edge-1' }] };
+  const addresses = [vips].flat().map((vip) => ({ address: address(vip), network: 'lan', vrrpInstance: 'edge-1' }));
+  return { loadBalancer, addresses };
 }
 
 export function nodeSet(nodes: readonly Node[], change: Partial<NodeSet> = {}): NodeSet {

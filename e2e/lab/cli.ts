@@ -12,7 +12,8 @@ const USAGE = `A whole site in network namespaces, on this machine.
 
   npm run lab -- COMMAND
 
-  up NAME [--nodes 3] [--machines 2] [--advert-interval 100ms] [--without-kubernetes]
+  up NAME [--nodes 3] [--machines 2] [--advert-interval 100ms]
+     [--without-kubernetes] [--dual-stack]
   down NAME
   list [NAME]                       labs, or the hosts and processes of one
   exec NAME HOST -- COMMAND …       for example: exec demo client -- curl http://10.9.100.1
@@ -88,6 +89,7 @@ async function up(argv: readonly string[]): Promise<void> {
       machines: { type: 'string', default: '2' },
       'advert-interval': { type: 'string', default: '100ms' },
       'without-kubernetes': { type: 'boolean', default: false },
+      'dual-stack': { type: 'boolean', default: false },
     },
   });
   const began = performance.now();
@@ -99,6 +101,7 @@ async function up(argv: readonly string[]): Promise<void> {
     nodes: Number(values.nodes),
     machines: Number(values.machines),
     advertInterval: values['advert-interval'],
+    dualStack: values['dual-stack'],
     onProgress: (sentence) => console.error(sentence),
   });
   console.error(`lab ${lab.name} is up after ${((performance.now() - began) / 1000).toFixed(1)} s`);

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildApps, buildPrograms } from '../../tools/build.ts';
 import { attachMachines, openMachines, type Machines } from './machines.ts';
@@ -64,6 +64,9 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const onProgress = options.onProgress ?? (() => undefined);
   const environment = options.environment ?? process.env;
   const settings = withDefaults(options);
+  if (settings.dualStack && !existsSync('/proc/net/if_inet6')) {
+    throw new Error('This kernel has no IPv6, so a site cannot have both families: boot it without ipv6.disable=1.');
+  }
   const site = planSite(settings);
   const [parts, apps, programs] = await Promise.all([
     ensureParts({ onProgress, environment }),
@@ -137,6 +140,7 @@ function withDefaults(options: LabOptions): SiteOptions {
     ...(options.vipRanges ? { vipRanges: options.vipRanges } : {}),
     declareMachines: options.declareMachines ?? options.machinesBoot === undefined,
     controlPlane: options.controlPlane ?? options.kubernetes !== undefined,
+    dualStack: options.dualStack ?? false,
     staticLoadBalancers: options.staticLoadBalancers ?? (options.kubernetes ? [] : ['web']),
   };
 }

@@ -3,6 +3,12 @@ import { into } from './network-namespaces.ts';
 import type { HostSpec } from './protocol.ts';
 
 const BRIDGE = 'lab0';
+/** Addresses answer at once, as the lab knows that nobody else has them. */
+const WITHOUT_DAD = {
+  'net.ipv6.conf.all.accept_dad': '0',
+  'net.ipv6.conf.default.accept_dad': '0',
+  'net.ipv6.conf.eth0.accept_dad': '0',
+};
 /** Second byte of hardware addresses: of machines, and of what they are plugged into. */
 const CARD = '00';
 const PLUG = '01';
@@ -28,21 +34,43 @@ export async function connectHost(spec: HostSpec, keeper: number, behind: number
   const card = cardOf(spec.address);
   const plug = cardOf(spec.address, PLUG);
   await batch(far, [`link add ${link} address ${plug} type veth peer name eth0 address ${card} netns ${keeper}`]);
-  await must([...into(keeper), 'sh', '-c', sysctlScript(spec.sysctls ?? {})]);
+  await must([
+    ...into(keeper),
+    'sh',
+    '-c',
+    sysctlScript({ ...(spec.address6 === undefined ? {} : WITHOUT_DAD), ...spec.sysctls }),
+  ]);
+  const both = [spec.address, ...(spec.address6 === undefined ? [] : [spec.address6])];
   if (behind === undefined) await batch(far, [`link set ${link} master ${BRIDGE} up`]);
-  else await batch(far, [`link set ${link} up`, `route add ${bare(spec.address)} dev ${link}`]);
+  else await batch(far, [`link set ${link} up`, ...both.map((address) => `route add ${bare(address)} dev ${link}`)]);
   // 169.254.1.1 stands for "the other end", which needs no address of its own.
   const own =
     behind === undefined
-      ? [`address add ${spec.address} dev eth0`]
-      : [
-          `address add ${bare(spec.address)}/32 dev eth0`,
-          `neighbour add 169.254.1.1 lladdr ${plug} dev eth0 nud permanent`,
-          'route add 169.254.1.1 dev eth0',
-          'route add default via 169.254.1.1',
-        ];
+      ? both.map((address) => `address add ${address} dev eth0${isIpv6(address) ? ' nodad' : ''}`)
+      : both.flatMap((address) => (isIpv6(address) ? behind6(address, plug) : behind4(address, plug)));
   const routes = (spec.routes ?? []).map((route) => `route add ${route}`);
   await batch(into(keeper), ['link set eth0 up', ...own, ...routes]);
+}
+
+function behind4(address: string, plug: string): readonly string[] {
+  return [
+    `address add ${bare(address)}/32 dev eth0`,
+    `neighbour add 169.254.1.1 lladdr ${plug} dev eth0 nud permanent`,
+    'route add 169.254.1.1 dev eth0',
+    'route add default via 169.254.1.1',
+  ];
+}
+
+function behind6(address: string, plug: string): readonly string[] {
+  return [
+    `address add ${bare(address)}/128 dev eth0 nodad`,
+    `neighbour add fe80::1 lladdr ${plug} dev eth0 nud permanent`,
+    '-6 route add default via fe80::1 dev eth0',
+  ];
+}
+
+function isIpv6(address: string): boolean {
+  return address.includes(':');
 }
 
 /** Gives a host that boots a system its `eth0`, with the other end on the bridge: the rest is the system's own work. */

@@ -5,6 +5,8 @@ export interface HostSpec {
   readonly name: string;
   /** With prefix length, for example 10.9.1.1/16. */
   readonly address: string;
+  /** A second one, of IPv6, with prefix length. */
+  readonly address6?: string;
   /** Host whose namespace holds the other end of the link; the bridge unless given. Then `address` is routed there as a /32. */
   readonly behind?: string;
   /** Arguments of `ip route add`, for example "10.200.2.0/24 via 10.9.2.2". */

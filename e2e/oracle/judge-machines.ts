@@ -92,9 +92,9 @@ function judgeOwners(site: SiteFacts, machines: readonly MachineFacts[], { must,
     if (owners.length === 1) return [];
     return [violation('not-one-owner', `${address} of ${name} is on ${owners.join(' and ') || 'no machine'}.`)];
   });
-  for (const { name, address: own, inside } of machines) {
+  for (const { name, addresses: own, inside } of machines) {
     for (const address of inside?.addresses ?? []) {
-      if (address === own || allowed.has(address)) continue;
+      if (own.includes(address) || allowed.has(address)) continue;
       found.push(violation('nobody-asked', `${address} is on a link of ${name}, and nobody asked for it.`));
     }
   }

@@ -57,8 +57,8 @@ export const HEALTHY: Observation = {
   },
   services: [service('uid-a', 1), service('uid-b', 2)],
   machines: [
-    { name: 'lb-1', address: '10.9.1.1', inside: inside(['10.9.1.1', '10.9.1.29', '10.9.100.1', '10.9.100.2']) },
-    { name: 'lb-2', address: '10.9.1.2', inside: inside(['10.9.1.2']) },
+    { name: 'lb-1', addresses: ['10.9.1.1'], inside: inside(['10.9.1.1', '10.9.1.29', '10.9.100.1', '10.9.100.2']) },
+    { name: 'lb-2', addresses: ['10.9.1.2'], inside: inside(['10.9.1.2']) },
   ],
   answers: [
     { address: '10.9.100.1', port: 80, by: 'web-1' },

@@ -84,15 +84,15 @@ export interface ServiceFacts {
 
 export interface MachineFacts {
   readonly name: string;
-  /** Its own address. */
-  readonly address: string;
+  /** Its own, at most one of each family. */
+  readonly addresses: readonly string[];
   /** Undefined: it is down, or could not be asked. */
   readonly inside: MachineInside | undefined;
 }
 
-/** What is on an LB machine. Endpoints are written ADDRESS:PORT. */
+/** What is on an LB machine. Endpoints are written ADDRESS:PORT, or [ADDRESS]:PORT. */
 export interface MachineInside {
-  /** Addresses on its links, loopback left out; IPv4. */
+  /** Addresses on its links; those of loopback, and link-local ones of IPv6, left out. */
   readonly addresses: readonly string[];
   /** What nftables sends to HAProxy. */
   readonly caught: readonly string[];

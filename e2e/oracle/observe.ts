@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Lab } from '../lab/lab.ts';
 import { diskOf } from '../lab/protocol.ts';
-import { endpointsOf } from './endpoints.ts';
+import { endpointsOf, splitEndpoint } from './endpoints.ts';
 import type { Answer, MachineFacts, MachineInside, Observation, ServiceFacts, SiteFacts } from './observation.ts';
 import { readMachine, type MachineText } from './read-machine.ts';
 import { readServices } from './read-services.ts';
@@ -43,9 +43,9 @@ async function lookAtServices(lab: Lab): Promise<readonly ServiceFacts[] | undef
 async function lookAtMachines(lab: Lab): Promise<MachineFacts[]> {
   const up = new Set((await lab.status()).filter((host) => host.up).map(({ name }) => name));
   return Promise.all(
-    lab.site.machines.map(async ({ name, address }) => ({
+    lab.site.machines.map(async ({ name, address, address6 }) => ({
       name,
-      address,
+      addresses: [address, ...(address6 === undefined ? [] : [address6])],
       inside: up.has(name) ? await lookInside(lab, name) : undefined,
     })),
   );
@@ -63,12 +63,7 @@ export async function textOf(lab: Pick<Lab, 'must'>, machine: string): Promise<M
 }
 
 async function askAll(lab: Lab, { loadBalancers }: SiteFacts): Promise<Answer[]> {
-  const endpoints = loadBalancers.flatMap((each) =>
-    endpointsOf(each).map((endpoint) => {
-      const [address, port] = endpoint.split(':');
-      return { address, port: Number(port) };
-    }),
-  );
+  const endpoints = loadBalancers.flatMap((each) => endpointsOf(each).map(splitEndpoint));
   const stdin = JSON.stringify(endpoints);
   return JSON.parse(await lab.must(lab.site.client.name, program('ask-program.ts'), { stdin })) as Answer[];
 }

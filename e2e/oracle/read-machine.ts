@@ -1,3 +1,4 @@
+import { endpointText } from './endpoints.ts';
 import type { MachineInside, Routes } from './observation.ts';
 
 /** What stands on an LB machine, unread. */
@@ -37,7 +38,7 @@ function readAddresses(json: string): string[] {
   return links
     .filter(({ ifname }) => ifname !== 'lo')
     .flatMap(({ addr_info }) => addr_info ?? [])
-    .flatMap(({ family, local }) => (family === 'inet' && local !== undefined ? [local] : []))
+    .flatMap(({ local }) => (local === undefined || local.startsWith('fe80:') ? [] : [local]))
     .sort();
 }
 
@@ -53,17 +54,17 @@ interface Nftables {
 function readCaught(json: string): string[] {
   if (json === '') return [];
   const elements = (JSON.parse(json) as Nftables).nftables.flatMap(({ set }) =>
-    set?.name === 'tcp4' ? (set.elem ?? []) : [],
+    set?.name === 'tcp4' || set?.name === 'tcp6' ? (set.elem ?? []) : [],
   );
-  return elements.flatMap(({ concat }) => (concat === undefined ? [] : [`${concat[0]}:${concat[1]}`])).sort();
+  return elements.flatMap(({ concat }) => (concat === undefined ? [] : [endpointText(...concat)])).sort();
 }
 
 /** VIP:PORT to name of backend. The running one puts a pointer before each line. */
 function readMap(text: string): Map<string, string> {
   const entries = new Map<string, string>();
   for (const line of text.split('\n')) {
-    const match = /^(?:0x[0-9a-f]+ )?([\d.]+)\|(\d+) (\S+)$/.exec(line);
-    if (match !== null) entries.set(`${match[1]}:${match[2]}`, match[3]!);
+    const match = /^(?:0x[0-9a-f]+ )?([\da-f.:]+)\|(\d+) (\S+)$/.exec(line);
+    if (match !== null) entries.set(endpointText(match[1]!, match[2]!), match[3]!);
   }
   return entries;
 }
@@ -99,7 +100,7 @@ function readServersState(text: string): Backends {
     const servers = backends.get(name) ?? [];
     backends.set(name, servers);
     if ((Number(fields[COLUMNS.admin]) & FORCED_MAINTENANCE) === 0) {
-      servers.push(`${fields[COLUMNS.address]}:${fields[COLUMNS.port]}`);
+      servers.push(endpointText(fields[COLUMNS.address]!, fields[COLUMNS.port]!));
     }
   }
   return backends;

@@ -19,6 +19,7 @@ export async function tracesOf(lab: Lab, machine: string, address: string): Prom
     'haproxy map': running.map,
     'haproxy servers': running.serversState,
   };
-  const trace = new RegExp(`(?<![\\d.])${address.replaceAll('.', '\\.')}(?![\\d.])`);
+  const more = address.includes(':') ? '[\\da-f:]' : '[\\d.]';
+  const trace = new RegExp(`(?<!${more})${address.replaceAll('.', '\\.')}(?!${more})`);
   return Object.keys(places).filter((place) => trace.test(places[place]!));
 }

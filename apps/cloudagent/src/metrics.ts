@@ -76,7 +76,9 @@ function registerLoadBalancers(registry: Registry, sources: MetricSources): void
     for (const labels of unservedAddresses(sources)) gauge.set(labels, 1);
   });
   const waiting = { name: 'fairlead_load_balancers_waiting', help: 'Load balancers that wait for an address.' };
-  collected(registry, waiting, (gauge) => gauge.set(waitersOf(keeper.truth).filter(({ refusal }) => refusal !== undefined).length));
+  collected(registry, waiting, (gauge) =>
+    gauge.set(waitersOf(keeper.truth).filter(({ refusal }) => refusal !== undefined).length),
+  );
 }
 
 function unservedAddresses({ board, fleet, keeper }: MetricSources) {

@@ -1,4 +1,11 @@
-import { formatEndpoint, type LoadBalancer, type MachineReport, type Node, type Port } from '@fairlead/model';
+import {
+  formatEndpoint,
+  type LoadBalancer,
+  type MachineReport,
+  type Node,
+  nodeAddressFor,
+  type Port,
+} from '@fairlead/model';
 import { type pb, versionToProto } from '@fairlead/rpc';
 import { findingsOf } from './findings.ts';
 import { lagOf } from './machine-link.ts';
@@ -92,20 +99,29 @@ function backendsOf(served: LoadBalancer, { truth, fleet }: ShowSources): pb.Bac
   const machines = machinesOf(truth.site, setOf(served, truth.site) ?? '').map(({ name }) => fleet.view(name));
   const reports = machines.flatMap(({ connected, report }) => (connected && report ? [report] : []));
   return served.ports.flatMap((port) =>
-    targetsOf(port, nodes).map(({ name, target }) => ({ name, target, up: !isDown(reports, served.id, port, name) })),
+    targetsOf(port, served, nodes).map(({ name, target }) => ({
+      name,
+      target,
+      up: !isDown(reports, served.id, port, name),
+    })),
   );
 }
 
-function targetsOf({ target }: Port, nodes: readonly Node[]): { name: string; target: string }[] {
+function targetsOf(
+  { target }: Port,
+  { families }: LoadBalancer,
+  nodes: readonly Node[],
+): { name: string; target: string }[] {
   if (target.kind === 'endpoints') {
     return target.endpoints.map(({ name, address, port }) => ({ name, target: formatEndpoint(address, port) }));
   }
   const { nodePort, nodes: named } = target;
   return nodes
-    .filter(
-      ({ name, eligible, addresses }) => eligible && addresses.length > 0 && (named === 'all' || named.includes(name)),
-    )
-    .map(({ name, addresses }) => ({ name, target: formatEndpoint(addresses[0]!, nodePort) }));
+    .filter(({ name, eligible }) => eligible && (named === 'all' || named.includes(name)))
+    .flatMap((node) => {
+      const addresses = new Set(families.flatMap((family) => nodeAddressFor(node, family, families) ?? []));
+      return [...addresses].map((address) => ({ name: node.name, target: formatEndpoint(address, nodePort) }));
+    });
 }
 
 /** Up where a machine can say so: down only when all that could see it say down. */

@@ -44,10 +44,10 @@ export const ANNOTATIONS = {
   'fairlead.dev/ip': row({
     served: true,
     purpose:
-      'The address that the Service is to have; it is given this one or none. Agrees with `spec.loadBalancerIP`.',
+      'The address that the Service is to have, or one of each family in `spec.ipFamilies`; it is given this one or none. Agrees with `spec.loadBalancerIP`.',
     otherwise: 'any free address of a pool',
     value: readElsewhere({
-      rule: 'an address such as 192.168.0.157',
+      rule: 'an address such as 192.168.0.157, or one of each family separated by a comma',
       examples: ['192.168.0.157'],
       refused: ['', '010.0.0.1', '10.0.0.1/24', '127.0.0.1', '10.0.0.1,10.0.0.2', 'fe80::1%eth0'],
     }),

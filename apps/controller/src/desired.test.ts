@@ -102,7 +102,10 @@ const DUAL = { ipFamilies: ['IPv6', 'IPv4'], ipFamilyPolicy: 'RequireDualStack' 
 it.each<[Partial<ServiceSpec>, object]>([
   [{ ipFamilies: ['IPv6'] }, { families: ['ipv6'] }],
   [DUAL, { families: ['ipv6', 'ipv4'] }],
-  [{ ...DUAL, ipFamilyPolicy: 'PreferDualStack' }, { families: ['ipv6', 'ipv4'], familiesOptional: true }],
+  [
+    { ...DUAL, ipFamilyPolicy: 'PreferDualStack' },
+    { families: ['ipv6', 'ipv4'], familiesOptional: true },
+  ],
   [{ ipFamilies: ['IPv6'], ipFamilyPolicy: 'PreferDualStack' }, { families: ['ipv6'] }],
 ])('asks for an address of each family in the order of ipFamilies: %j', (spec, families) => {
   const wish = ask({ spec });

@@ -28,9 +28,13 @@ export function requestedFamilies(
     return refuse('ipFamilyPolicy', `${quote(policy)} is not known; set it to one of ${POLICIES.join(', ')}.`);
   }
   if (policy === 'RequireDualStack' && names.length < 2) {
-    return refuse('ipFamilyPolicy', 'RequireDualStack needs both IPv4 and IPv6 in spec.ipFamilies; add what is missing.');
+    return refuse(
+      'ipFamilyPolicy',
+      'RequireDualStack needs both IPv4 and IPv6 in spec.ipFamilies; add what is missing.',
+    );
   }
-  const families = names.length === 0 ? (['ipv4'] as const) : names.map((name) => FAMILIES[name as keyof typeof FAMILIES]);
+  const families =
+    names.length === 0 ? (['ipv4'] as const) : names.map((name) => FAMILIES[name as keyof typeof FAMILIES]);
   return { ok: true, value: { families, optional: policy === 'PreferDualStack' && families.length > 1 } };
 }
 

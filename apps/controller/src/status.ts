@@ -138,7 +138,9 @@ function addressAllocated({ addresses, refusal, lacking, message }: Served): Wan
     return { type, status: 'False', reason: camelCase(refusal.reason), message: clip(refusal.message), exactMessage };
   }
   if (addresses.length > 0 && lacking !== undefined) {
-    const text = clip(`${addresses.join(', ')} is held for this Service, but no address of every family: ${lacking.message}.`);
+    const text = clip(
+      `${addresses.join(', ')} is held for this Service, but no address of every family: ${lacking.message}.`,
+    );
     return { type, status: 'True', reason: PARTLY_ALLOCATED, message: text, exactMessage: lacking.field !== '' };
   }
   if (addresses.length > 0) {

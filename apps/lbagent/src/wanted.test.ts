@@ -115,7 +115,10 @@ describe('two families', () => {
 
   it('maxBackends counts nodes that can serve the family', () => {
     const many = [...nodes, ...Array.from({ length: 30 }, (_, index) => node(`node-${index + 10}`))];
-    const state = stateOf([placed('a', SIX, [nodePort(80)], { families: ['ipv6'] })], nodeSet(many, { maxBackends: 2 }));
+    const state = stateOf(
+      [placed('a', SIX, [nodePort(80)], { families: ['ipv6'] })],
+      nodeSet(many, { maxBackends: 2 }),
+    );
     expect(targets(wantedOf(state, BOTH), `${SIX}|80`)).toEqual(['fd08::1', 'fd08::3']);
   });
 
@@ -133,7 +136,10 @@ describe('two families', () => {
     const wanted = wantedOf(stateOf([placed('a', [VIP, SIX], [nodePort(80)], dual), placed('b', SIX, [])]), OPTIONS);
     expect([...wanted.services.keys()]).toEqual([`${VIP}|80`]);
     expect([...wanted.vips.keys()]).toEqual([VIP]);
-    expect(wanted.refused.get('a')).toMatchObject({ reason: 'FAMILY_NOT_SERVED', message: expect.stringContaining(SIX) });
+    expect(wanted.refused.get('a')).toMatchObject({
+      reason: 'FAMILY_NOT_SERVED',
+      message: expect.stringContaining(SIX),
+    });
     expect(wanted.refused.get('b')).toMatchObject({ reason: 'FAMILY_NOT_SERVED' });
   });
 

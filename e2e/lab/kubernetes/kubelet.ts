@@ -15,9 +15,10 @@ import type { Pod } from './pod-status.ts';
 const { values } = parseArgs({
   options: {
     node: { type: 'string', default: '' },
-    address: { type: 'string', default: '' },
-    /** First three bytes of its Pods' addresses, for example 10.200.1. */
-    'pod-prefix': { type: 'string', default: '' },
+    /** One, or one of each family, separated by a comma. */
+    addresses: { type: 'string', default: '' },
+    /** How its Pods' addresses begin: "10.200.1", and "10.200.1,fd10:0:0:1" with two families. */
+    'pod-prefixes': { type: 'string', default: '' },
     server: { type: 'string', default: '' },
     'token-file': { type: 'string', default: '' },
     'ca-file': { type: 'string', default: '' },
@@ -29,9 +30,10 @@ const { values } = parseArgs({
     volumes: { type: 'string', default: '' },
   },
 });
+const [podPrefix = '', podPrefix6] = values['pod-prefixes'].split(',');
 const node: NodeFacts = {
   name: values.node,
-  address: values.address,
+  addresses: values.addresses.split(','),
   echo: [process.execPath, values.echo],
   images: JSON.parse(readFileSync(values.images, 'utf8')) as ContainerImages,
   volumes: values.volumes,
@@ -44,7 +46,10 @@ async function register(): Promise<void> {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: { name: node.name, labels: { 'kubernetes.io/hostname': node.name, 'kubernetes.io/os': 'linux' } },
-    spec: { podCIDR: `${values['pod-prefix']}.0/24`, podCIDRs: [`${values['pod-prefix']}.0/24`] },
+    spec: {
+      podCIDR: `${podPrefix}.0/24`,
+      podCIDRs: [`${podPrefix}.0/24`, ...(podPrefix6 === undefined ? [] : [`${podPrefix6}::/64`])],
+    },
   };
   await api.call('POST', '/api/v1/nodes', body).catch((error: unknown) => {
     if (statusOf(error) !== 409) throw error;
@@ -56,7 +61,7 @@ async function reportNode(): Promise<void> {
   const resources = { cpu: '4', memory: '8Gi', pods: '250' };
   const status = {
     addresses: [
-      { type: 'InternalIP', address: node.address },
+      ...node.addresses.map((address) => ({ type: 'InternalIP', address })),
       { type: 'Hostname', address: node.name },
     ],
     capacity: resources,
@@ -93,10 +98,15 @@ async function renewLease(): Promise<void> {
 function freeAddress(): string {
   const taken = new Set([...runners.values()].map(({ podIP }) => podIP));
   for (let last = 2; last < 255; last += 1) {
-    const candidate = `${values['pod-prefix']}.${last}`;
+    const candidate = `${podPrefix}.${last}`;
     if (!taken.has(candidate)) return candidate;
   }
   throw new Error(`${node.name} has no address left for a Pod`);
+}
+
+/** The Pod's addresses: that of IPv6 ends as the other one does. */
+function withIpv6(address: string): readonly [string, ...string[]] {
+  return podPrefix6 === undefined ? [address] : [address, `${podPrefix6}::${address.split('.').at(-1)}`];
 }
 
 function take(lab: Connection, pod: Pod, livingHosts: ReadonlyMap<string, string>): void {
@@ -104,7 +114,8 @@ function take(lab: Connection, pod: Pod, livingHosts: ReadonlyMap<string, string
   const known = runners.get(uid);
   if (known) return known.update(pod);
   const adopted = livingHosts.get(hostOf(pod));
-  const runner = new PodRunner(pod, adopted ?? freeAddress(), node, { lab, api });
+  const podIPs = withIpv6(adopted ?? freeAddress());
+  const runner = new PodRunner(pod, podIPs, node, { lab, api });
   runners.set(uid, runner);
   runner.start(adopted !== undefined).catch((error: unknown) => console.error(`${runner.host}: ${String(error)}`));
   if (deletionTimestamp !== undefined) runner.update(pod);

@@ -6,9 +6,10 @@ import type { ControlPlane, User } from './control-plane.ts';
 
 export interface KubeNode {
   readonly host: string;
-  readonly address: string;
-  /** First three bytes of its Pods' addresses, for example 10.200.1. */
-  readonly podPrefix: string;
+  /** One, or one of each family, separated by a comma. */
+  readonly addresses: string;
+  /** How its Pods' addresses begin: "10.200.1", and "10.200.1,fd10:0:0:1" with two families. */
+  readonly podPrefixes: string;
 }
 
 export interface NodesOptions {
@@ -52,8 +53,8 @@ export async function startNodes(machines: Machines, plane: ControlPlane, option
           ...program('kubelet.ts'),
           ...accessOf(plane, node.host),
           `--node=${node.host}`,
-          `--address=${node.address}`,
-          `--pod-prefix=${node.podPrefix}`,
+          `--addresses=${node.addresses}`,
+          `--pod-prefixes=${node.podPrefixes}`,
           `--control-socket=${machines.directory}/control.sock`,
           `--echo=${options.echo}`,
           `--images=${images}`,
@@ -90,7 +91,7 @@ conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeou
     name: 'kube-proxy',
     restart: true,
     readyTimeout: 60_000,
-    ready: { kind: 'http', url: `http://${node.address}:10256/healthz` },
+    ready: { kind: 'http', url: `http://${node.addresses.split(',')[0]}:10256/healthz` },
     argv: [`${options.bin}/kube-proxy`, `--config=${disk}${DIRECTORY}/kube-proxy.yaml`],
   });
 }

@@ -11,7 +11,7 @@ const VOLUMES_MS = 1_000;
 
 export interface NodeFacts {
   readonly name: string;
-  readonly address: string;
+  readonly addresses: readonly string[];
   /** Command that runs the echo program; its options are added. */
   readonly echo: readonly string[];
   /** Images that are run as what they are. */

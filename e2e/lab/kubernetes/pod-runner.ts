@@ -9,7 +9,7 @@ import { echoPorts, type Pod, type Probe, probePort, runningStatus } from './pod
 /** One Pod on this node: a host of the lab behind the node, and what runs there. */
 export class PodRunner {
   readonly host: string;
-  readonly podIP: string;
+  readonly podIPs: readonly [string, ...string[]];
   readonly #lab: Connection;
   readonly #api: ApiClient;
   readonly #node: NodeFacts;
@@ -20,20 +20,26 @@ export class PodRunner {
   #ready = false;
   #started = '';
 
-  constructor(pod: Pod, podIP: string, node: NodeFacts, parts: { lab: Connection; api: ApiClient }) {
+  constructor(pod: Pod, podIPs: PodRunner['podIPs'], node: NodeFacts, parts: { lab: Connection; api: ApiClient }) {
     this.#pod = pod;
     this.host = hostOf(pod);
-    this.podIP = podIP;
+    this.podIPs = podIPs;
     this.#node = node;
     this.#lab = parts.lab;
     this.#api = parts.api;
     this.#processes = new PodProcesses(pod, this.host, node, parts);
   }
 
+  get podIP(): string {
+    return this.podIPs[0];
+  }
+
   /** Makes the host and starts what runs there, unless both are there from an earlier life of this kubelet. */
   async start(adopted: boolean): Promise<void> {
     if (!adopted) {
-      await this.#lab.call('addHost', { name: this.host, address: this.podIP, behind: this.#node.name });
+      const [address, address6] = this.podIPs;
+      const addresses = { address, ...(address6 === undefined ? {} : { address6 }) };
+      await this.#lab.call('addHost', { name: this.host, ...addresses, behind: this.#node.name });
       await this.#processes.start();
     }
     this.#started = now();
@@ -101,8 +107,8 @@ export class PodRunner {
     const { name, namespace } = this.#pod.metadata;
     const since = now();
     const status = runningStatus(this.#pod, {
-      podIP: this.podIP,
-      hostIP: this.#node.address,
+      podIPs: this.podIPs,
+      hostIPs: this.#node.addresses,
       started: this.#started,
       ready: this.#ready,
       readySince: since,

@@ -69,7 +69,13 @@ export interface Pod extends KubeObject {
 /** What the kubelet writes of a Pod whose containers run. Times are RFC 3339. */
 export function runningStatus(
   pod: Pod,
-  facts: { podIP: string; hostIP: string; started: string; ready: boolean; readySince: string },
+  facts: {
+    readonly podIPs: readonly string[];
+    readonly hostIPs: readonly string[];
+    readonly started: string;
+    readonly ready: boolean;
+    readonly readySince: string;
+  },
 ): unknown {
   const condition = (type: string, met: boolean, since: string) => ({
     type,
@@ -79,10 +85,10 @@ export function runningStatus(
   });
   return {
     phase: 'Running',
-    hostIP: facts.hostIP,
-    hostIPs: [{ ip: facts.hostIP }],
-    podIP: facts.podIP,
-    podIPs: [{ ip: facts.podIP }],
+    hostIP: facts.hostIPs[0],
+    hostIPs: facts.hostIPs.map((ip) => ({ ip })),
+    podIP: facts.podIPs[0],
+    podIPs: facts.podIPs.map((ip) => ({ ip })),
     startTime: facts.started,
     conditions: [
       condition('PodReadyToStartContainers', true, facts.started),

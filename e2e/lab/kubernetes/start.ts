@@ -37,20 +37,20 @@ export function kubernetes(options: KubernetesOptions = {}): (lab: Lab, assembly
     const plane = await startControlPlane(lab, {
       host: site.control.name,
       address: site.control.address,
-      serviceCidr: site.cluster.serviceCidr,
-      podCidr: site.cluster.podCidr,
+      serviceCidr: both(site.cluster.serviceCidr, site.cluster.ipv6?.serviceCidr),
+      podCidr: both(site.cluster.podCidr, site.cluster.ipv6?.podCidr),
       bin,
       apiServerFlags: options.apiServerFlags ?? [],
     });
     onProgress(`starting kubelet and kube-proxy on ${site.nodes.map(({ name }) => name).join(', ')}`);
     await startNodes(lab, plane, {
-      nodes: site.nodes.map(({ name, address, podCidr }) => ({
+      nodes: site.nodes.map(({ name, address, address6, podCidr, podCidr6 }) => ({
         host: name,
-        address,
-        podPrefix: podCidr.split('.').slice(0, 3).join('.'),
+        addresses: both(address, address6),
+        podPrefixes: both(podCidr.split('.').slice(0, 3).join('.'), podCidr6?.replace(/::.*/, '')),
       })),
       controlHost: site.control.name,
-      podCidr: site.cluster.podCidr,
+      podCidr: both(site.cluster.podCidr, site.cluster.ipv6?.podCidr),
       proxyMode: options.proxyMode ?? 'nftables',
       bin,
       echo: programs.echo,
@@ -66,6 +66,11 @@ export function kubernetes(options: KubernetesOptions = {}): (lab: Lab, assembly
     }
     return { kubeconfig, bin };
   };
+}
+
+/** As Kubernetes wants what may be of one family or of both. */
+function both(ipv4: string, ipv6: string | undefined): string {
+  return ipv6 === undefined ? ipv4 : `${ipv4},${ipv6}`;
 }
 
 interface Parts {

@@ -1,6 +1,6 @@
 import { type App, NODE_FLAGS, type Program } from '../../../tools/build.ts';
 import type { Machines } from '../machines.ts';
-import type { BootSpec } from '../protocol.ts';
+import type { BootSpec, HostSpec } from '../protocol.ts';
 import { ADMIN_SOCKET, cloudagentArguments, lbagentArguments, pkiDirectory, PORTS, SITE_FILE } from './apps.ts';
 import type { NodeHost, Site, SiteHost } from './plan.ts';
 
@@ -19,19 +19,37 @@ export interface Assembly {
 
 /** Machines, links and echo programs: all that is there before Fairlead is. */
 export async function assembleHosts({ machines, site, programs, machinesBoot }: Assembly): Promise<void> {
-  const prefix = site.subnet.split('/')[1];
-  const on = (host: SiteHost) => ({ name: host.name, address: `${host.address}/${prefix}` });
+  const on = hostSpecOf(site);
   const podRoutes = (self: string) =>
-    site.nodes.filter((node) => node.name !== self).map((node) => `${node.podCidr} via ${node.address}`);
+    site.nodes
+      .filter((node) => node.name !== self)
+      .flatMap(({ podCidr, address, podCidr6, address6 }) => [
+        `${podCidr} via ${address}`,
+        ...(podCidr6 === undefined ? [] : [`${podCidr6} via ${address6}`]),
+      ]);
+  const forwarding = {
+    'net.ipv4.ip_forward': '1',
+    ...(site.subnet6 === undefined ? {} : { 'net.ipv6.conf.all.forwarding': '1' }),
+  };
   await machines.addHost({ ...on(site.client), sysctls: CLIENT_SYSCTLS });
   await machines.addHost({ ...on(site.control), routes: podRoutes(site.control.name) });
   await machines.addHost(on(site.cloudagent));
   const boots = machinesBoot ? { boots: machinesBoot } : {};
   await Promise.all(site.machines.map((machine) => machines.addHost({ ...on(machine), ...boots })));
   for (const node of site.nodes) {
-    await machines.addHost({ ...on(node), routes: podRoutes(node.name), sysctls: { 'net.ipv4.ip_forward': '1' } });
+    await machines.addHost({ ...on(node), routes: podRoutes(node.name), sysctls: forwarding });
   }
   await Promise.all(site.nodes.map((node) => machines.run(echoOn(node, site, programs.echo))));
+}
+
+/** A host of the site with its addresses, as the lab wants it. */
+function hostSpecOf({ subnet, subnet6 }: Site): (host: SiteHost) => HostSpec {
+  const length = (cidr: string) => cidr.split('/')[1];
+  return ({ name, address, address6 }) => ({
+    name,
+    address: `${address}/${length(subnet)}`,
+    ...(subnet6 === undefined ? {} : { address6: `${address6}/${length(subnet6)}` }),
+  });
 }
 
 /** A prober opens a hundred connections a second: ports must not run out. */

@@ -14,6 +14,8 @@ export interface SiteOptions {
   readonly vipRanges?: readonly string[];
   /** True: the cluster's API server is served at an address of the site. */
   readonly controlPlane: boolean;
+  /** Everything has an IPv6 address too, and the cluster's Services may. */
+  readonly dualStack: boolean;
   /** Load balancers whose backends are the echo programs of the nodes. */
   readonly staticLoadBalancers: readonly string[];
 }
@@ -21,16 +23,21 @@ export interface SiteOptions {
 export interface SiteHost {
   readonly name: string;
   readonly address: string;
+  /** On a site of both families. */
+  readonly address6?: string;
 }
 
 export interface NodeHost extends SiteHost {
   readonly podCidr: string;
+  readonly podCidr6?: string;
 }
 
 /** Who is where. */
 export interface Site {
   readonly name: string;
   readonly subnet: string;
+  /** On a site of both families. */
+  readonly subnet6?: string;
   /** The lab's own address on the bridge: what runs on host "wire" has it. */
   readonly wire: string;
   readonly client: SiteHost;
@@ -44,6 +51,8 @@ export interface Site {
     readonly nodeCidr: string;
     readonly podCidr: string;
     readonly serviceCidr: string;
+    /** Of a cluster of both families. */
+    readonly ipv6?: { readonly nodeCidr: string; readonly podCidr: string; readonly serviceCidr: string };
     /** Of the API server, and of its load balancer. */
     readonly port: number;
     /** The API server's address as a load balancer serves it; absent without one. */
@@ -56,6 +65,7 @@ export interface Site {
 }
 
 const CONTROL_PLANE_ADDRESS = '10.9.100.250';
+const VIPS6 = 'fd09::100:1-fd09::100:c8';
 
 export function planSite(options: SiteOptions): Site {
   const count = (name: string, value: number, most: number) => {
@@ -64,28 +74,39 @@ export function planSite(options: SiteOptions): Site {
     }
     return Array.from({ length: value }, (_, index) => index + 1);
   };
+  const { dualStack } = options;
+  const host = (name: string, low: string): SiteHost => ({
+    name,
+    address: `10.9.${low}`,
+    ...(dualStack ? { address6: `fd09::${low.replace(/^0\./, '').replace('.', ':')}` } : {}),
+  });
   return {
     name: 'lab',
     subnet: '10.9.0.0/16',
+    ...(dualStack ? { subnet6: 'fd09::/64' } : {}),
     wire: '10.9.0.1',
-    client: { name: 'client', address: '10.9.0.100' },
-    control: { name: 'control', address: '10.9.0.10' },
-    cloudagent: { name: 'cloudagent', address: '10.9.0.11' },
-    machines: count('machines', options.machines, 8).map((n) => ({ name: `lb-${n}`, address: `10.9.1.${n}` })),
+    client: host('client', '0.100'),
+    control: host('control', '0.10'),
+    cloudagent: host('cloudagent', '0.11'),
+    machines: count('machines', options.machines, 8).map((n) => host(`lb-${n}`, `1.${n}`)),
     nodes: count('nodes', options.nodes, 99).map((n) => ({
-      name: `node-${n}`,
-      address: `10.9.2.${n}`,
+      ...host(`node-${n}`, `2.${n}`),
       podCidr: `10.200.${n}.0/24`,
+      ...(dualStack ? { podCidr6: `fd10:0:0:${n}::/64` } : {}),
     })),
     cluster: {
       name: 'lab',
       nodeCidr: '10.9.2.0/24',
       podCidr: '10.200.0.0/16',
       serviceCidr: '10.201.0.0/16',
+      ...(dualStack ? { ipv6: { nodeCidr: 'fd09::2:0/112', podCidr: 'fd10::/48', serviceCidr: 'fd11::/112' } } : {}),
       port: 6443,
       ...(options.controlPlane ? { controlPlaneAddress: CONTROL_PLANE_ADDRESS } : {}),
     },
-    vipPool: { name: 'default', ranges: options.vipRanges ?? ['10.9.100.1-10.9.100.200'] },
+    vipPool: {
+      name: 'default',
+      ranges: options.vipRanges ?? ['10.9.100.1-10.9.100.200', ...(dualStack ? [VIPS6] : [])],
+    },
     loadBalancerSet: 'default',
     echo: { http: 8080, tcp: 9000, udp: 9001 },
   };

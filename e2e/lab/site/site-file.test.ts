@@ -10,6 +10,7 @@ const OPTIONS: SiteOptions = {
   advertInterval: '100ms',
   quarantine: '0s',
   controlPlane: false,
+  dualStack: false,
   staticLoadBalancers: ['web'],
 };
 

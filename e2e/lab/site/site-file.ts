@@ -28,7 +28,8 @@ function resource(kind: string, name: string, spec: unknown) {
 }
 
 function network(site: Site) {
-  return resource('Network', 'lan', { subnets: [site.subnet], gateways: [site.wire], mtu: 1500, announce: 'arp' });
+  const subnets = [site.subnet, ...(site.subnet6 === undefined ? [] : [site.subnet6])];
+  return resource('Network', 'lan', { subnets, gateways: [site.wire], mtu: 1500, announce: 'arp' });
 }
 
 function vipPools(site: Site, options: SiteOptions) {
@@ -56,7 +57,7 @@ function loadBalancerSet(site: Site, options: SiteOptions) {
 }
 
 function cluster(site: Site) {
-  const { name, nodeCidr, podCidr, port, controlPlaneAddress } = site.cluster;
+  const { name, nodeCidr, podCidr, port, controlPlaneAddress, ipv6 } = site.cluster;
   const controlPlane =
     controlPlaneAddress === undefined
       ? {}
@@ -71,8 +72,8 @@ function cluster(site: Site) {
   return resource('Cluster', name, {
     loadBalancerSet: site.loadBalancerSet,
     ...controlPlane,
-    nodeCIDRs: [nodeCidr, `${site.control.address}/32`],
-    podCIDRs: [podCidr],
+    nodeCIDRs: [nodeCidr, `${site.control.address}/32`, ...(ipv6 ? [ipv6.nodeCidr] : [])],
+    podCIDRs: [podCidr, ...(ipv6 ? [ipv6.podCidr] : [])],
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Address, AddressFamily } from './address.ts';
+import { type Address, type AddressFamily, familyOf } from './address.ts';
 import type { Affinity, Options } from './options.ts';
 
 /** What should be served at some addresses: a Service, a cluster's control plane, or a static load balancer. */
@@ -93,6 +93,20 @@ export interface Node {
   readonly eligible: boolean;
   readonly draining: boolean;
   readonly podCidrs: readonly string[];
+}
+
+/**
+ * Where a node answers the NodePort of a Service of these families for clients of a VIP of `family`: at its address of the
+ * same family; without one at its other address, when the Service is of that family too, or nobody opens the NodePort
+ * there. Undefined: nowhere.
+ */
+export function nodeAddressFor(
+  { addresses }: Pick<Node, 'addresses'>,
+  family: AddressFamily,
+  families: readonly AddressFamily[],
+): Address | undefined {
+  const same = addresses.find((each) => familyOf(each) === family);
+  return same ?? addresses.find((each) => families.includes(familyOf(each)));
 }
 
 /** Why a wish cannot be served: data, not an exception. */

@@ -143,7 +143,6 @@ describe('what means something but is not served yet is refused by name', () => 
   ])('%#', (yaml, message) => {
     expect(wrong(yaml).map((text) => text.replace(/^\d+ \w+\/x spec\./, ''))).toEqual([message]);
   });
-
 });
 
 describe('both families', () => {
@@ -161,10 +160,13 @@ describe('both families', () => {
     ['', ['ipv4']],
     ['address: "fd00::1"', ['ipv6']],
     ['ipFamilies: [IPv6, IPv4]', ['ipv6', 'ipv4']],
-  ])('of a static load balancer are those asked for, else that of its address, else of its backends: %s', (more, is) => {
-    const { declarations } = parse([{ yaml: document('LoadBalancer', `${balancer}\n${more}`), source: '' }]);
-    expect(declarations[0]?.resource.spec).toMatchObject({ loadBalancer: { families: is } });
-  });
+  ])(
+    'of a static load balancer are those asked for, else that of its address, else of its backends: %s',
+    (more, is) => {
+      const { declarations } = parse([{ yaml: document('LoadBalancer', `${balancer}\n${more}`), source: '' }]);
+      expect(declarations[0]?.resource.spec).toMatchObject({ loadBalancer: { families: is } });
+    },
+  );
 
   test('an address of a family that is not asked for is a contradiction', () => {
     expect(wrong(document('LoadBalancer', `${balancer}\nipFamilies: [IPv4]\naddress: "fd00::1"`))).toEqual([

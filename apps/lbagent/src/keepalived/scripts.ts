@@ -21,8 +21,9 @@ export function renderNotifyScript(paths: KeepalivedPaths, programs: ScriptProgr
       ? 'true'
       : [
           `sed -n 's|^addr replace \\([0-9.]*\\)/32 dev \\([^ ]*\\).*|\\1 \\2|p' "$directory/$name.become-owner" |`,
-          `      while read -r vip link; do arping_one "$vip" "$link" & done`,
+          `    while read -r vip link; do arping_one "$vip" "$link" & done`,
         ].join('\n');
+  const again = String.raw`s|^addr replace \([0-9a-f:]*/128 dev [^ ]*\) \(metric [0-9]*\) nodad\(.*\)|addr del \1\naddr add \1 \2\3|p`;
   return `#!/bin/sh
 # Written by lbagent. Run by keepalived: DEVICE ANCHOR INSTANCE NAME STATE [PRIORITY]
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -39,9 +40,16 @@ arping_one() {
   ${programs.arping ?? 'false'} -q -U -c 1 -i "$2" -S "$1" "$1" || ${programs.arping ?? 'false'} -q -U -c 1 -I "$2" "$1"
 } 2>/dev/null
 
+# The kernel announces an IPv6 address that is new, unless it has nodad.
+readd_ipv6() {
+  sed -n '${again}' "$directory/$name.become-owner" |
+    ${programs.ip} -force -batch - >/dev/null 2>&1
+}
+
 announce() {
-  batch announce ||
-    ${fallback}
+  batch announce && return
+  readd_ipv6
+  ${fallback}
 }
 
 announce_again() {

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
-import { familyOf } from '@fairlead/model';
 import { run } from '../processes/run.ts';
 import { checkedDevice } from './plan.ts';
 import type { LinkAddress } from './types.ts';
@@ -68,12 +67,11 @@ async function flagsOf(arping: string): Promise<Flags> {
   return /-S /.test(stdout + stderr) ? { source: true, device: '-i' } : { source: false, device: '-I' };
 }
 
-/** One by one, waiting for each. False when one could not be announced. */
+/** Addresses of IPv4, each by itself, waiting for all. False when one could not be announced. */
 export async function announceByArping(arping: string, addresses: readonly LinkAddress[]): Promise<boolean> {
   const { source, device: flag } = await flagsOf(arping);
-  const v4 = addresses.filter(({ address }) => familyOf(address) === 'ipv4');
   const outcomes = await Promise.all(
-    v4.map(async ({ device, address }) => {
+    addresses.map(async ({ device, address }) => {
       const target = source ? ['-S', address, address] : [address];
       const { code } = await run([arping, '-q', '-U', '-c', '1', flag, device, ...target], { timeoutMs: 3000 });
       // 1: nobody answered, as nobody does.

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { address } from '@fairlead/model';
+import { writeBatches } from '../keepalived/files.ts';
+import { renderNotifyScript } from '../keepalived/scripts.ts';
 import { DEFAULT_MARK } from '../nftables/ruleset.ts';
 import { programPath } from '../processes/namespace.fixture.ts';
 import { run, runOrThrow } from '../processes/run.ts';
@@ -135,6 +138,51 @@ export async function announcedOne(): Promise<unknown> {
   return { known: [first, ...again].every(Number.isFinite), shells: shells.length };
 }
 
+/** A neighbour over IPv6 that knows another place for the address; true once it knows the right one. */
+async function makeNeighbour(): Promise<(vip: string, announce: () => Promise<unknown>) => Promise<boolean>> {
+  await runOrThrow(['mkdir', '-p', '/run/netns']);
+  await ip('netns', 'add', 'peer');
+  await makeLink();
+  await ip('link', 'set', 'far', 'netns', 'peer');
+  await ip('addr', 'add', 'fd00::11/64', 'dev', 'eth0', 'nodad');
+  await ip('-n', 'peer', 'addr', 'add', 'fd00::12/64', 'dev', 'far', 'nodad');
+  await ip('-n', 'peer', 'link', 'set', 'far', 'up');
+  return async (vip, announce) => {
+    await ip('-n', 'peer', 'neigh', 'replace', vip, 'lladdr', '02:00:00:00:00:99', 'dev', 'far', 'nud', 'stale');
+    const startedAt = performance.now();
+    await announce();
+    while ((await ip('-n', 'peer', 'neigh', 'show', vip)).includes('02:00:00:00:00:99')) {
+      if (performance.now() - startedAt > 5_000) return false;
+      await sleep(5);
+    }
+    return true;
+  };
+}
+
+/** Whether neighbours hear of IPv6 addresses: of a new one, and, by the notify script, of one on a link that refuses the usual way. */
+export async function announcedIpv6(): Promise<unknown> {
+  const learns = await makeNeighbour();
+  const links = open();
+  const settings = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices: ['eth0'] };
+  await links.ensureRouting(settings);
+  const isNewKnown = await learns('fd00::50', () => links.apply({ add: [on('fd00::50')], remove: [] }));
+  const source = await ip('-6', 'route', 'get', 'fd00::51');
+  await links.close();
+
+  const paths = { config: '/run/keepalived.conf', directory: '/run/vrrp', runDirectory: '/run/vrrp' };
+  const programs = { ip: programPath('ip'), flock: programPath('flock') };
+  await mkdir(paths.directory);
+  const vips = [address('fd00::50'), address('fd00::52')];
+  const instance = { instance: 'edge', device: 'eth0', anchor: address('fd00::11'), vips };
+  await writeBatches(paths, [instance]);
+  await writeFile(`${paths.directory}/edge.announce`, 'link set dev refuses address 02:00:00:00:00:01\n');
+  await writeFile(`${paths.directory}/notify.sh`, renderNotifyScript(paths, programs), { mode: 0o755 });
+  const notify = [`${paths.directory}/notify.sh`, 'eth0', 'fd00::11', 'INSTANCE', 'edge', 'MASTER'];
+  const known = [];
+  for (const vip of vips) known.push(await learns(vip, () => runOrThrow(notify)));
+  return { isNewKnown, source: / src (\S+)/.exec(source)?.[1], known };
+}
+
 export async function routing(): Promise<unknown> {
   await makeLink();
   const links = open();
@@ -143,11 +191,13 @@ export async function routing(): Promise<unknown> {
   const first = await links.ensureRouting(settings);
   const second = await links.ensureRouting(settings);
   await ip('rule', 'del', 'priority', String(DEFAULT_RULE_PRIORITY));
+  await ip('-6', 'rule', 'del', 'priority', String(DEFAULT_RULE_PRIORITY));
   await ip('route', 'flush', 'table', String(DEFAULT_TABLE));
   await runOrThrow(['sysctl', '-qw', 'net.ipv4.conf.eth0.arp_announce=0']);
   const third = await links.ensureRouting(settings);
   const missing = await links.ensureRouting({ ...settings, devices: ['nope'] }).catch((error: Error) => error.message);
   const route = await ip('route', 'get', '192.0.2.1', 'mark', String(DEFAULT_MARK.value + 5));
+  const route6 = await ip('-6', 'route', 'get', '2001:db8::1', 'mark', String(DEFAULT_MARK.value + 5));
   await links.close();
-  return { first: first.length, second, third, missing, route: route.split('\n')[0] };
+  return { first: first.length, second, third, missing, route: route.split('\n')[0], route6: route6.split('\n')[0] };
 }

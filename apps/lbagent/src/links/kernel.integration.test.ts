@@ -38,6 +38,10 @@ describe('addresses', () => {
     expect(await scenario('announcedOne')).toEqual({ known: true, shells: 1 });
   });
 
+  it('of IPv6 are told to neighbours in either way, and are never this machine’s own voice', async () => {
+    expect(await scenario('announcedIpv6')).toEqual({ isNewKnown: true, source: 'fd00::11', known: [true, true] });
+  });
+
   it('come and go by the thousand', async () => {
     const seen = await scenario<{ addMs: number; addOneMs: number }>('thousand');
     expect(seen).toMatchObject({ there: 1002, left: 2 });
@@ -54,10 +58,12 @@ describe('routing', () => {
       third: [
         'route of table 46130 was missing',
         'rule for mark 0xf10000/0xff0000 was missing',
+        'IPv6 rule for mark 0xf10000/0xff0000 was missing',
         'net/ipv4/conf/eth0/arp_announce was 0, is 2',
       ],
       missing: expect.stringContaining('net/ipv4/conf/nope/rp_filter cannot be set to 0'),
       route: expect.stringContaining('local 192.0.2.1 dev lo table 46130'),
+      route6: expect.stringMatching(/^local 2001:db8::1 .*dev lo .*table 46130/),
     });
     expect(seen.first).toBeGreaterThanOrEqual(5);
   });

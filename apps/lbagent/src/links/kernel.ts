@@ -1,11 +1,12 @@
+import { familyOf } from '@fairlead/model';
 import { openLineTool } from '../processes/line-tool.ts';
 import { runOrThrow } from '../processes/run.ts';
 import { createAnnouncer } from './announcer.ts';
 import { announceByArping, openArping } from './arping.ts';
 import { failureOf, isAlreadyGone, parseBatchComplaints, parseLinks } from './parse.ts';
-import { addLine, announceLine, removeLine } from './plan.ts';
+import { addAgainLines, addLine, announceLine, removeLine } from './plan.ts';
 import { ensureRouting } from './routing.ts';
-import type { LinkAddressChange, LinkAddressFailure, Links, LinksObserved } from './types.ts';
+import type { LinkAddress, LinkAddressChange, LinkAddressFailure, Links, LinksObserved } from './types.ts';
 import { watchLinks } from './watch.ts';
 
 export interface LinksOptions {
@@ -59,7 +60,10 @@ export function openLinks(options: LinksOptions): Links {
     const now = refused.length > 0 ? (await observe()).addresses : [];
     for (const { device, message } of refused) {
       const vips = now.filter((each) => each.device === device && each.ours);
-      if (options.arping === undefined || !(await announceByArping(options.arping, vips))) {
+      const [ipv4, ipv6] = [vips.filter(isIpv4), vips.filter((each) => !isIpv4(each))];
+      if (ipv6.length > 0) await tool.send(ipv6.flatMap(addAgainLines)).catch(() => undefined);
+      if (ipv4.length === 0) continue;
+      if (options.arping === undefined || !(await announceByArping(options.arping, ipv4))) {
         unannounced.push(
           `${device} does not announce its addresses: ${message}. Install arping, which does it another way`,
         );
@@ -109,4 +113,8 @@ export function openLinks(options: LinksOptions): Links {
       return tool.close();
     },
   };
+}
+
+function isIpv4({ address }: LinkAddress): boolean {
+  return familyOf(address) === 'ipv4';
 }

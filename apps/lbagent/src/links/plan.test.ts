@@ -1,6 +1,6 @@
 import { address } from '@fairlead/model';
 import { describe, expect, it } from 'vitest';
-import { addLine, announceLine, diffAddresses, removeLine } from './plan.ts';
+import { addAgainLines, addLine, announceLine, diffAddresses, removeLine } from './plan.ts';
 import type { LinkAddress, LinksObserved, ObservedAddress } from './types.ts';
 
 const on = (text: string, device = 'eth0'): LinkAddress => ({ device, address: address(text) });
@@ -51,6 +51,13 @@ describe('lines for ip -batch', () => {
     expect(addLine(on('fd00::1'))).toBe('addr replace fd00::1/128 dev eth0 metric 46130 nodad preferred_lft 0');
     expect(removeLine(on('10.0.0.1'))).toBe('addr del 10.0.0.1/32 dev eth0');
     expect(announceLine('eth0', '02:00:00:00:00:0b')).toBe('link set dev eth0 address 02:00:00:00:00:0b');
+  });
+
+  it('add an IPv6 address again, so that the kernel announces it', () => {
+    expect(addAgainLines(on('fd00::1'))).toEqual([
+      'addr del fd00::1/128 dev eth0',
+      'addr add fd00::1/128 dev eth0 metric 46130 preferred_lft 0',
+    ]);
   });
 
   it.each(['', 'eth0\nlink del eth0', 'eth0 up', '-all', 'a/b', '..', 'sixteen-letters-'])(

@@ -39,6 +39,15 @@ export function addLine({ device, address }: LinkAddress): string {
   return addLineOf(checkedDevice(device))(address);
 }
 
+/**
+ * Lines that announce one IPv6 address without touching the link: the kernel announces what is new and not exempt from
+ * being probed for (`accept_dad=0`, so it is not). It is away for less than a millisecond, and connections outlive that.
+ */
+export function addAgainLines({ device, address }: LinkAddress): readonly string[] {
+  const name = checkedDevice(device);
+  return [removeLineOf(name)(address), `addr add ${address}/128 dev ${name} metric ${OURS_METRIC} preferred_lft 0`];
+}
+
 export function removeLine({ device, address }: LinkAddress): string {
   return removeLineOf(checkedDevice(device))(address);
 }

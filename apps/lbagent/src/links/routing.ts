@@ -14,7 +14,10 @@ export const DEFAULT_RULE_PRIORITY = 4613;
  * `arp_notify`, `ndisc_notify`: announce the link's addresses when its hardware address is set.
  * `accept_dad`: VIPs answer at once. Whether somebody else has one is not asked: that is decided elsewhere.
  */
-export function wantedSysctls(devices: readonly string[], { ipv6 }: Pick<RoutingSettings, 'ipv6'> = {}): ReadonlyMap<string, string> {
+export function wantedSysctls(
+  devices: readonly string[],
+  { ipv6 }: Pick<RoutingSettings, 'ipv6'> = {},
+): ReadonlyMap<string, string> {
   const wanted = new Map([['net/ipv4/conf/all/rp_filter', '0']]);
   for (const device of devices) {
     // In a path a dot separates nothing, so VLAN links such as eth0.10 need no care.

@@ -115,7 +115,11 @@ interface Port extends Pick<Tried, 'need'> {
 }
 
 function portTried({ flag, host, port, need }: Port, why: string | undefined): Tried {
-  return { what: `${flag} ${formatEndpoint(host, port)}`, trouble: why === undefined ? undefined : `${flag}: ${why}`, need };
+  return {
+    what: `${flag} ${formatEndpoint(host, port)}`,
+    trouble: why === undefined ? undefined : `${flag}: ${why}`,
+    need,
+  };
 }
 
 function splitHostPort(text: string): { host: string; port: number } {

@@ -80,7 +80,11 @@ export function judge(facts: Facts): readonly Check[] {
     ...[...facts.ports, ...facts.directories].map(({ what, trouble, need }) => checkOf(what, trouble, need)),
     ...judgeClock(facts),
     // A machine without it serves IPv4 as it should, so this is no problem by itself.
-    checkOf(facts.ipv6 ? 'IPv6' : 'IPv6 (not in this kernel: only IPv4 addresses are served here)', undefined, 'little'),
+    checkOf(
+      facts.ipv6 ? 'IPv6' : 'IPv6 (not in this kernel: only IPv4 addresses are served here)',
+      undefined,
+      'little',
+    ),
   ];
 }
 

@@ -21,7 +21,9 @@ export const loadBalancerSpec = z
     loadBalancerSet: name,
     vipPool: name.optional(),
     address: address.optional(),
-    ipFamilies: unique(choice<keyof typeof FAMILIES>(['IPv4', 'IPv6']), String).min(1).optional(),
+    ipFamilies: unique(choice<keyof typeof FAMILIES>(['IPv4', 'IPv6']), String)
+      .min(1)
+      .optional(),
     ports: unique(staticPort, ({ port, protocol }) => `${port}/${protocol}`)
       .min(1)
       .max(128),

@@ -14,10 +14,17 @@ arping_one() {
   /usr/sbin/arping -q -U -c 1 -i "$2" -S "$1" "$1" || /usr/sbin/arping -q -U -c 1 -I "$2" "$1"
 } 2>/dev/null
 
+# The kernel announces an IPv6 address that is new, unless it has nodad.
+readd_ipv6() {
+  sed -n 's|^addr replace \([0-9a-f:]*/128 dev [^ ]*\) \(metric [0-9]*\) nodad\(.*\)|addr del \1\naddr add \1 \2\3|p' "$directory/$name.become-owner" |
+    /usr/sbin/ip -force -batch - >/dev/null 2>&1
+}
+
 announce() {
-  batch announce ||
-    sed -n 's|^addr replace \([0-9.]*\)/32 dev \([^ ]*\).*|\1 \2|p' "$directory/$name.become-owner" |
-      while read -r vip link; do arping_one "$vip" "$link" & done
+  batch announce && return
+  readd_ipv6
+  sed -n 's|^addr replace \([0-9.]*\)/32 dev \([^ ]*\).*|\1 \2|p' "$directory/$name.become-owner" |
+    while read -r vip link; do arping_one "$vip" "$link" & done
 }
 
 announce_again() {

@@ -65,7 +65,7 @@ function behind6(address: string, plug: string): readonly string[] {
   return [
     `address add ${bare(address)}/128 dev eth0 nodad`,
     `neighbour add fe80::1 lladdr ${plug} dev eth0 nud permanent`,
-    '-6 route add default via fe80::1 dev eth0',
+    'route add ::/0 via fe80::1 dev eth0',
   ];
 }
 

@@ -33,6 +33,7 @@ const TEXT: MachineText = {
         { family: 'inet', local: '10.9.1.1' },
         { family: 'inet6', local: 'fe80::1' },
         { family: 'inet', local: '10.9.100.1' },
+        { family: 'inet6', local: 'fd09::100:1' },
       ],
     },
   ]),
@@ -40,24 +41,29 @@ const TEXT: MachineText = {
     nftables: [
       { metainfo: { version: '1.0.6' } },
       { set: { name: 'tcp4', elem: [{ concat: ['10.9.100.1', 80] }, { concat: ['10.9.100.2', 443] }] } },
+      { set: { name: 'tcp6', elem: [{ concat: ['fd09::100:1', 80] }] } },
       { set: { name: 'departed', elem: ['02:00:00:00:00:01'] } },
     ],
   }),
-  map: '10.9.100.1|80 backend_10.9.100.1_80\n10.9.100.9|80 backend_gone\n',
+  map: 'fd09::100:1|80 backend_fd09::100:1_80\n10.9.100.1|80 backend_10.9.100.1_80\n10.9.100.9|80 backend_gone\n',
   config: CONFIG,
   running: {
-    map: '0x55d0c0 10.9.100.1|80 slot_plain_0\n\n',
-    serversState: `1\n${COLUMNS}\n${server('slot_plain_0', 'tcp0', ['10.9.2.1', 30001], 0)}\n${server('slot_plain_0', 'tcp1', ['10.9.2.2', 30001], 1)}\n\n`,
+    map: '0x55d0c0 10.9.100.1|80 slot_plain_0\n0x55d0c1 fd09::100:1|80 slot_plain_1\n\n',
+    serversState: `1\n${COLUMNS}\n${server('slot_plain_0', 'tcp0', ['10.9.2.1', 30001], 0)}\n${server('slot_plain_0', 'tcp1', ['10.9.2.2', 30001], 1)}\n${server('slot_plain_1', 'tcp0', ['fd09::2:1', 30001], 0)}\n\n`,
   },
   haproxyPids: [7, 8],
 };
 
 test('a machine is read from what its own programs and files say', () => {
   expect(readMachine(TEXT)).toEqual({
-    addresses: ['10.9.1.1', '10.9.100.1'],
-    caught: ['10.9.100.1:80', '10.9.100.2:443'],
-    file: { '10.9.100.1:80': ['10.9.2.1:30001', '10.9.2.2:30001'], '10.9.100.9:80': [] },
-    running: { '10.9.100.1:80': ['10.9.2.1:30001'] },
+    addresses: ['10.9.1.1', '10.9.100.1', 'fd09::100:1'],
+    caught: ['10.9.100.1:80', '10.9.100.2:443', '[fd09::100:1]:80'],
+    file: {
+      '10.9.100.1:80': ['10.9.2.1:30001', '10.9.2.2:30001'],
+      '10.9.100.9:80': [],
+      '[fd09::100:1]:80': ['[fd09::2:1]:30001'],
+    },
+    running: { '10.9.100.1:80': ['10.9.2.1:30001'], '[fd09::100:1]:80': ['[fd09::2:1]:30001'] },
     haproxyPids: [7, 8],
   });
 });

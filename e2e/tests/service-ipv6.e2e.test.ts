@@ -54,7 +54,7 @@ async function change(name: string, spec: object): Promise<void> {
 }
 
 describe('families', () => {
-  it.each<[string, object, string[]]>([
+  it.each<[string, Record<string, unknown>, string[]]>([
     ['one family, as the cluster fills in', {}, ['IPv4']],
     ['IPv6 alone', { ipFamilies: ['IPv6'] }, ['IPv6']],
     ['both required, in the order of the cluster', DUAL, ['IPv4', 'IPv6']],
@@ -126,13 +126,13 @@ describe('a live Service', () => {
 });
 
 describe('addresses asked for', () => {
-  const wish = (ip: string, spec: object) => {
-    const service = loadBalancerService('asked', 'web', spec) as { metadata: object };
+  const wish = (name: string, ip: string, spec: Record<string, unknown>) => {
+    const service = loadBalancerService(name, 'web', spec) as { metadata: object };
     return { ...service, metadata: { ...service.metadata, annotations: { 'fairlead.dev/ip': ip } } };
   };
 
   it('are given, one of each family, by annotation and by loadBalancerIP', async () => {
-    await cluster.apply(wish('10.9.100.77,FD09::0100:0077', DUAL));
+    await cluster.apply(wish('asked', '10.9.100.77,FD09::0100:0077', DUAL));
     expect(await addresses('asked', 2)).toEqual(['10.9.100.77', 'fd09::100:77']);
     await cluster.apply(loadBalancerService('field', 'web', { ipFamilies: ['IPv6'], loadBalancerIP: 'fd09::100:78' }));
     expect(await addresses('field', 1)).toEqual(['fd09::100:78']);
@@ -142,27 +142,38 @@ describe('addresses asked for', () => {
     await cluster.apply(loadBalancerService('late', 'web', { ipFamilies: ['IPv6'], loadBalancerIP: 'fd09::100:78' }));
     const { reason, message } = await cluster.condition('late', 'AddressAllocated', 'False');
     expect({ reason, message }).toMatchObject({ reason: 'AddressHeld', message: expect.stringContaining('field') });
-    await cluster.apply(loadBalancerService('late', 'web', { ipFamilies: ['IPv4'], loadBalancerIP: 'fd09::100:79' }));
-    const refused = await cluster.condition('late', 'Accepted', 'False');
+    await cluster.apply(loadBalancerService('four', 'web', { ipFamilies: ['IPv4'], loadBalancerIP: 'fd09::100:79' }));
+    const refused = await cluster.condition('four', 'Accepted', 'False');
     expect(refused).toMatchObject({ reason: 'AddressFamilyMismatch', message: expect.stringContaining('ipFamilies') });
-    await cluster.kubectl(['delete', 'service', 'late', '--timeout=20s']);
+    await cluster.kubectl(['delete', 'service', 'late', 'four', '--timeout=20s']);
   });
 
   it('PreferDualStack has what can be had, and the Service is told what is lacking; then it gets that too', async () => {
-    await cluster.apply(wish('10.9.100.88,fd09::100:78', { ipFamilyPolicy: 'PreferDualStack' }));
-    expect(await addresses('asked', 1)).toEqual(['10.9.100.88']);
-    const lacking = await cluster.condition('asked', 'AddressAllocated', 'True');
+    await cluster.apply(wish('prefer', '10.9.100.88,fd09::100:78', { ipFamilyPolicy: 'PreferDualStack' }));
+    expect(await addresses('prefer', 1)).toEqual(['10.9.100.88']);
+    const lacking = await cluster.condition('prefer', 'AddressAllocated', 'True');
     expect(lacking).toMatchObject({
       reason: 'PartlyAllocated',
-      message: expect.stringContaining('held by lab/default/field'),
+      message: expect.stringContaining('fd09::100:78 is held by lab/default/field'),
     });
     await eventually(async () =>
-      expect((await cluster.events('asked')).map(({ reason }) => reason)).toContain('AllocationFailed'),
+      expect((await cluster.events('prefer')).map(({ reason }) => reason)).toContain('AllocationFailed'),
     );
     expect((await ask('10.9.100.88')).name).toMatch(/^web-/);
     await cluster.kubectl(['delete', 'service', 'field', '--timeout=20s']);
-    expect(await addresses('asked', 2)).toEqual(['10.9.100.88', 'fd09::100:78']);
-    expect((await cluster.condition('asked', 'AddressAllocated', 'True')).reason).toBe('Allocated');
+    expect(await addresses('prefer', 2)).toEqual(['10.9.100.88', 'fd09::100:78']);
+    expect((await cluster.condition('prefer', 'AddressAllocated', 'True')).reason).toBe('Allocated');
+  });
+
+  it('RequireDualStack has both or none, and what a Service had before goes on being served', async () => {
+    await cluster.apply(loadBalancerService('require', 'web', { loadBalancerIP: '10.9.100.99' }));
+    expect(await addresses('require', 1)).toEqual(['10.9.100.99']);
+    await cluster.apply(wish('require', 'fd09::100:78', { ...DUAL, loadBalancerIP: '10.9.100.99' }));
+    const { reason, message } = await cluster.condition('require', 'AddressAllocated', 'False');
+    expect({ reason, message }).toMatchObject({ reason: 'AddressHeld', message: expect.stringContaining('prefer') });
+    expect(await addresses('require', 1)).toEqual(['10.9.100.99']);
+    expect((await ask('10.9.100.99')).name).toMatch(/^web-/);
+    await cluster.kubectl(['delete', 'service', 'require', '--timeout=20s']);
   });
 });
 

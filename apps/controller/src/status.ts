@@ -139,7 +139,7 @@ function addressAllocated({ addresses, refusal, lacking, message }: Served): Wan
   }
   if (addresses.length > 0 && lacking !== undefined) {
     const text = clip(
-      `${addresses.join(', ')} is held for this Service, but no address of every family: ${lacking.message}.`,
+      `An address is held for this Service (${addresses.join(', ')}), but not all that it asks for: ${lacking.message}.`,
     );
     return { type, status: 'True', reason: PARTLY_ALLOCATED, message: text, exactMessage: lacking.field !== '' };
   }

@@ -63,6 +63,8 @@ async function reportNode(): Promise<void> {
     addresses: [
       ...node.addresses.map((address) => ({ type: 'InternalIP', address })),
       { type: 'Hostname', address: node.name },
+      // Addresses are merged by their type, of which one may have two.
+      { $patch: 'replace' },
     ],
     capacity: resources,
     allocatable: resources,

@@ -177,7 +177,14 @@ export async function announcedIpv6(): Promise<unknown> {
   await writeBatches(paths, [instance]);
   await writeFile(`${paths.directory}/edge.announce`, 'link set dev refuses address 02:00:00:00:00:01\n');
   await writeFile(`${paths.directory}/notify.sh`, renderNotifyScript(paths, programs), { mode: 0o755 });
-  const notify = [`${paths.directory}/notify.sh`, 'eth0', 'fd00::11', 'INSTANCE', 'edge', 'MASTER'];
+  const notify: readonly [string, ...string[]] = [
+    `${paths.directory}/notify.sh`,
+    'eth0',
+    'fd00::11',
+    'INSTANCE',
+    'edge',
+    'MASTER',
+  ];
   const known = [];
   for (const vip of vips) known.push(await learns(vip, () => runOrThrow(notify)));
   return { isNewKnown, source: / src (\S+)/.exec(source)?.[1], known };

@@ -16,6 +16,9 @@ backend backend_10.9.100.1_80
     server tcp1 10.9.2.1:30001 id 689067103 track nodes_healthz/n1
     server tcp2 10.9.2.3:30001 id 689067104 disabled
 
+backend backend_fd09::100:1_80
+    server tcp0 [fd09::2:1]:30001 id 46965716
+
 backend slot_plain_0
     mode tcp
 `;

@@ -110,7 +110,7 @@ it.each<[Partial<ServiceSpec>, object]>([
 ])('asks for an address of each family in the order of ipFamilies: %j', (spec, families) => {
   const wish = ask({ spec });
   expect(wish).toMatchObject({ loadBalancer: families });
-  if (wish.kind === 'wanted') expect('familiesOptional' in wish.loadBalancer).toBe('familiesOptional' in families);
+  expect(wish.kind === 'wanted' && 'familiesOptional' in wish.loadBalancer).toBe('familiesOptional' in families);
 });
 
 it('takes one asked-for address of each family, by field and annotation together', () => {

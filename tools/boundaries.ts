@@ -3,6 +3,9 @@ import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
 
+/** What every program that runs as a service may import. */
+const SERVICE = ['libs/certs', 'libs/rpc', 'libs/control-loop', 'libs/flags', 'libs/telemetry'];
+
 /** Who may import whom, by folder. Everybody may import what is listed and nothing else of ours. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'libs/model': [],
@@ -13,9 +16,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'libs/haproxy': ['libs/model'],
   'libs/certs': ['libs/model'],
   'libs/rpc': ['libs/model', 'libs/certs', 'libs/telemetry'],
-  'apps/controller': ['libs/model', 'libs/certs', 'libs/rpc', 'libs/control-loop', 'libs/telemetry'],
-  'apps/cloudagent': ['libs/model', 'libs/ipam', 'libs/certs', 'libs/rpc', 'libs/control-loop', 'libs/telemetry'],
-  'apps/lbagent': ['libs/model', 'libs/haproxy', 'libs/certs', 'libs/rpc', 'libs/control-loop', 'libs/telemetry'],
+  'libs/flags': ['libs/certs', 'libs/telemetry'],
+  'apps/controller': ['libs/model', ...SERVICE],
+  'apps/cloudagent': ['libs/model', 'libs/ipam', ...SERVICE],
+  'apps/lbagent': ['libs/model', 'libs/haproxy', ...SERVICE],
   'apps/cli': ['libs/model', 'libs/certs', 'libs/rpc', 'libs/control-loop', 'libs/telemetry'],
   // The lab starts the real programs; it never imports them.
   e2e: ['libs/model', 'libs/rpc', 'libs/certs', 'packaging', 'tools'],

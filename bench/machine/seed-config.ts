@@ -1,3 +1,4 @@
+import { SEED_DEFAULTS } from '@fairlead/haproxy';
 import { NODE_PORT, SERVICE_PORT, plainVipOf } from './state.ts';
 
 /**
@@ -27,15 +28,4 @@ const GLOBAL = `global
     stats socket STATS mode 600 level admin
     stats timeout 2m
 
-defaults
-    timeout client 30s
-    timeout connect 10s
-    timeout server 30s
-    timeout tunnel 24d
-    timeout client-fin 30s
-    log global
-    option tcplog
-    option log-separate-errors
-    option log-health-checks
-    maxconn 10000
-`;
+${SEED_DEFAULTS}`;

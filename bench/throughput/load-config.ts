@@ -1,3 +1,4 @@
+import { SEED_DEFAULTS } from '@fairlead/haproxy';
 import { BULK, HTTP_NODE_PORT, NODES, SERVICE_PORT } from '../machine/state.ts';
 
 /** haproxy.cfg of the baseline: the loaded service alone, bound to its address, with the defaults that lbagent writes. */
@@ -21,18 +22,7 @@ ${nodes.map(({ address }, index) => `    server tcp${index} ${address}:${target}
 const HEAD = `global
     log /dev/log local0 info
 
-defaults
-    timeout client 30s
-    timeout connect 10s
-    timeout server 30s
-    timeout tunnel 24d
-    timeout client-fin 30s
-    log global
-    option tcplog
-    option log-separate-errors
-    option log-health-checks
-    maxconn 10000
-`;
+${SEED_DEFAULTS}`;
 
 /** haproxy.cfg of a node: the quickest answer to a request that there is. */
 export const NODE_CONFIG = `global

@@ -29,10 +29,20 @@ describe.each<Release>(['bookworm', 'trixie'])('on Debian %s', (release) => {
     system = await openOfflineSystem(image);
     before = await system.must('cat /etc/haproxy/haproxy.cfg');
     await system.beside(['cp', ...built, `${ROOT}/root/`]);
-    await system.must('dpkg --install /root/fairlead-*.deb');
   });
   afterAll(async () => {
     await system?.close();
+  });
+
+  test('a disk that is full leaves everything as it was, and once there is room they are installed', async () => {
+    await system.must('mkdir /usr/lib/fairlead && mount -t tmpfs -o size=4m none /usr/lib/fairlead');
+    const { code, stderr } = await system.run('dpkg --install /root/fairlead-*.deb');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('No space left on device')]);
+    expect(await system.must('cat /etc/haproxy/haproxy.cfg; dpkg-divert --list "*.cfg" "*.conf"')).toBe(before);
+    await system.must('umount /usr/lib/fairlead && dpkg --install /root/fairlead-*.deb');
+    expect(await system.must("dpkg-query --show --showformat='${db:Status-Status} ' 'fairlead-*'")).toBe(
+      'installed installed ',
+    );
   });
 
   test('haproxy.cfg and keepalived.conf lead to what lbagent writes', async () => {

@@ -195,14 +195,14 @@ async function openSiteIdentity(
   { config, log, now, identityPlace }: Context,
   { store, keeper, ports }: { store: Parameters<typeof openIdentity>[0]['store']; keeper: TruthKeeper; ports: Ports },
 ): Promise<SiteIdentity> {
-  const { joinAddress, controlAddress, joinListen, listen, leafLifetimeMs } = config;
+  const { joinAddress, controlAddress, joinListen, listen, leafLifetime } = config;
   return openIdentity({
     place: identityPlace ?? config.identityDir,
     site: config.siteName,
     store,
     log,
     now,
-    ...(leafLifetimeMs !== undefined && { lifetime: leafLifetimeMs }),
+    ...(leafLifetime !== undefined && { lifetime: leafLifetime }),
     addresses: () => ({
       join: joinAddress ?? withPort(joinListen, ports.join),
       control: controlAddress ?? withPort(listen, ports.control),

@@ -65,6 +65,6 @@ describe('the command line', () => {
   });
 
   it('reads lifetimes with their unit', () => {
-    expect(parseConfig([...good, '--leaf-lifetime', '90s'])).toMatchObject({ config: { leafLifetimeMs: 90_000 } });
+    expect(parseConfig([...good, '--leaf-lifetime', '90s'])).toMatchObject({ config: { leafLifetime: 90_000 } });
   });
 });

@@ -231,3 +231,17 @@ it('an API server that does not know it, and one that is away, are told apart', 
   );
   expect(alone.output()).not.toContain('"stack"');
 });
+
+it('a cloudagent that does not take its calls is named once, with what to do, and by readiness too', async () => {
+  const elsewhere = `127.0.0.1:${await freePort()}`;
+  const sentence = `the cloudagent at ${elsewhere} refuses connections: see that it runs, and that it listens there`;
+  const controller = start({ cloudagent: elsewhere });
+  await eventually('not ready for that', async () => (await readiness()).includes(sentence), 40_000);
+  const lines = controller.output().split('\n');
+  expect(lines.filter((line) => line.includes(sentence))).toEqual([
+    expect.stringMatching(/"level":"warn".*"msg":"no session with the cloudagent, trying again: the cloudagent at/),
+  ]);
+  await end(controller);
+  start();
+  await eventually('ready', async () => (await readiness()) === 'ok\n', 40_000);
+});

@@ -38,6 +38,8 @@ export interface ControllerOptions {
   readonly watchIdleMs?: number;
   readonly api: Api;
   readonly cloudagent: Cloudagent;
+  /** What a failed call of the cloudagent means: one sentence on what is wrong and what to do. */
+  readonly explain: (error: unknown) => string;
   readonly clock: Clock;
   readonly wallClock: () => Date;
   readonly random: () => number;
@@ -156,7 +158,9 @@ function recordEvents({ api, identity, clock, wallClock }: ControllerOptions, pa
   });
 }
 
-function speak({ cloudagent, identity, clock, random, log }: ControllerOptions, parts: () => Parts): Session {
+function speak(options: ControllerOptions, parts: () => Parts): Session {
+  const { cloudagent, identity, clock, random, log, explain } = options;
+  let told = '';
   return createSession({
     cloudagent,
     holder: identity,
@@ -167,6 +171,7 @@ function speak({ cloudagent, identity, clock, random, log }: ControllerOptions, 
     newTrace,
     onOpen() {
       const { cluster, session, turns } = parts();
+      told = '';
       log.info({ services: cluster.serviceKeys().length, held: session.heldKeys().length }, 'session open');
       turns.markAll();
     },
@@ -179,7 +184,9 @@ function speak({ cloudagent, identity, clock, random, log }: ControllerOptions, 
     },
     onClosed(err) {
       parts().metrics.sessionEnded();
-      log.warn({ err }, 'no session with the cloudagent; trying again');
+      const why = explain(err);
+      log[why === told ? 'debug' : 'warn'](`no session with the cloudagent, trying again: ${why}`);
+      told = why;
       // Services without any word yet get one; the others are left as they are.
       parts().turns.markAll();
     },
@@ -224,7 +231,8 @@ function takeTurns(
   return turns;
 }
 
-function problemsOf({ clock }: ControllerOptions, { cluster, election, session, complaints }: Parts): string[] {
+function problemsOf({ clock, explain }: ControllerOptions, parts: Parts): string[] {
+  const { cluster, election, session, complaints } = parts;
   if (election.leads()) complaints.clear(LEASE);
   for (const [kind, { lastHeard }] of Object.entries(cluster.health)) {
     if (lastHeard !== undefined) complaints.clear(kind, lastHeard);
@@ -235,7 +243,7 @@ function problemsOf({ clock }: ControllerOptions, { cluster, election, session, 
   const alone = election.leads() && !session.open && now - session.closedSince > ALONE_MS;
   return [
     ...stale.map(([kind]) => `nothing was heard of ${kind} for a while: is the API server well?`),
-    ...(alone ? ['the cloudagent does not answer: see the log'] : []),
+    ...(alone ? [explain(session.closedBy)] : []),
     ...complaints.lasting(),
   ];
 }

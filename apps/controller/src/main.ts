@@ -1,6 +1,6 @@
 import { channelCredentials, podAccess, secretFiles } from '@fairlead/certs';
 import { failpoint, Shutdown, systemClock } from '@fairlead/control-loop';
-import { createRpcMetrics, keepRenewed, openChannel } from '@fairlead/rpc';
+import { createRpcMetrics, explainCall, keepRenewed, openChannel } from '@fairlead/rpc';
 import {
   asFlagged,
   createHealthBoard,
@@ -77,7 +77,8 @@ async function start(config: Config): Promise<void> {
   registerCertificateMetrics(registry, { validity: () => live.validity(), now: Date.now });
 
   const peer = { kind: 'cloudagent', site: enrolment.identity.site } as const;
-  const channel = openChannel(config.cloudagent ?? enrolment.control, channelCredentials(live.source, peer), {
+  const address = config.cloudagent ?? enrolment.control;
+  const channel = openChannel(address, channelCredentials(live.source, peer), {
     renewed: live.source,
   });
   shutdown.step('channel', () => channel.close());
@@ -90,6 +91,7 @@ async function start(config: Config): Promise<void> {
     electionTimes: ELECTION_TIMES,
     api,
     cloudagent: cloudagentOver(channel, cluster, metrics),
+    explain: (error) => explainCall(error, address, Date.now()),
     clock: systemClock,
     wallClock: () => new Date(),
     random: Math.random,
@@ -108,7 +110,7 @@ async function start(config: Config): Promise<void> {
     HEALTH_MS,
   );
   shutdown.step('health', () => clearInterval(watchHealth));
-  log.info({ cluster, cloudagent: config.cloudagent ?? enrolment.control }, 'started');
+  log.info({ cluster, cloudagent: address }, 'started');
 }
 
 function complain(message: string): void {

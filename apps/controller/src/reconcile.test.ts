@@ -91,6 +91,7 @@ const session: Session = {
   get closedSince() {
     return world.closedSince;
   },
+  closedBy: undefined,
   heldFor: () => world.held,
   heldKeys: () => [KEY],
   served: () => world.served,

@@ -34,6 +34,8 @@ export interface Session {
   readonly open: boolean;
   /** Since when there is no session, milliseconds of the clock. */
   readonly closedSince: number;
+  /** What ended the last one, or kept it from being opened; undefined before the first. */
+  readonly closedBy: unknown;
   /** Ids of the load balancers that are or may be held for a Service of this name, live or gone. */
   heldFor(key: string): readonly string[];
   heldKeys(): readonly string[];
@@ -78,6 +80,7 @@ export function createSession(options: SessionOptions): Session {
   const now = (): number => clock.now();
   let reign: Reign | undefined;
   let closedSince = now();
+  let closedBy: unknown;
 
   // A superseded reign is over at once, though its stream may take a moment to end.
   function openReign(): Reign | undefined {
@@ -172,6 +175,9 @@ export function createSession(options: SessionOptions): Session {
     get closedSince() {
       return closedSince;
     },
+    get closedBy() {
+      return closedBy;
+    },
     heldFor: (key) => current().heldFor(key),
     heldKeys: () => current().heldKeys(),
     served: (id) => current().served(id, now()),
@@ -200,6 +206,7 @@ export function createSession(options: SessionOptions): Session {
           reign?.end.abort(reason);
           if (reign?.ready === true) closedSince = now();
           reign = undefined;
+          closedBy = reason;
           if (signal.aborted) return;
           options.onClosed(reason);
         }

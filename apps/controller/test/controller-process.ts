@@ -23,6 +23,7 @@ const controller = createController({
   electionTimes: start.times,
   api: openApi(kubeConfig, systemClock),
   cloudagent: cloudagentOver(openChannel(start.cloudagent, undefined), 'prod'),
+  explain: String,
   clock: systemClock,
   wallClock: () => new Date(),
   random: Math.random,

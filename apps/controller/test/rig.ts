@@ -93,6 +93,7 @@ export async function startRig(kubernetes: Kubernetes): Promise<Rig> {
       ...(watchIdleMs === undefined ? {} : { watchIdleMs }),
       api,
       cloudagent: cloudagentOver(channel, 'prod'),
+      explain: String,
       clock: systemClock,
       wallClock: () => new Date(),
       random: Math.random,

@@ -39,10 +39,10 @@ describe('run', () => {
       '--state-dir',
       '--haproxy-config',
       '--processes',
-      '--keepalived-scripts',
       '--log-level',
       '--catch-port',
       '--slots',
+      '--keepalived-scripts',
     ]);
   });
 
@@ -59,6 +59,8 @@ it.each([
   [[], 'say what to do'],
   [['walk'], "unknown command 'walk'"],
   [['run', '--nmae', 'x'], "unknown option '--nmae'"],
+  [['run', 'away'], 'too many arguments'],
+  [['withdraw', '--run-dir', 'here'], '--run-dir "here": use an absolute path'],
   [['stop-serving', '--wait', 'long'], '--wait "long"'],
 ])('%j is refused with what is wrong', (argv, text) => {
   const parsed = parseCommand(argv);

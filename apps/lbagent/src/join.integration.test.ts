@@ -136,6 +136,29 @@ it.each<[string, () => Promise<string>, RegExp]>([
   },
 );
 
+it.each<[string, string, RegExp]>([
+  [
+    'there is no route to the cloudagent',
+    '192.0.2.1:7421',
+    /^lbagent: the cloudagent at 192\.0\.2\.1:7421 cannot be reached: see that it is up, and that routes and firewalls/,
+  ],
+  [
+    'its name cannot be resolved',
+    'cloudagent.invalid:7421',
+    /^lbagent: the cloudagent at cloudagent\.invalid:7421 has a name that cannot be resolved: correct it/,
+  ],
+])(
+  'when %s that is told, and the same token is good on a machine with a way to it',
+  async (_what, address, sentence) => {
+    const token = await makeToken();
+    const { token: facts } = decodeJoinToken(token) as { token: JoinToken };
+    const elsewhere = encodeJoinToken({ ...facts, join: address });
+    const { code, said } = await joins(elsewhere, at('lost'), ['unshare', '--user', '--map-root-user', '--net']);
+    expect([code, said.trim().split('\n')]).toEqual([1, [expect.stringMatching(sentence)]]);
+    expect((await joins(token, at('lost'))).code).toBe(0);
+  },
+);
+
 it('where a certificate cannot be kept none is asked for, and the same token is good once it can', async () => {
   const token = await makeToken();
   mkdirSync(at('small'));

@@ -97,13 +97,8 @@ export function* renderServiceMapPieces(
   for (const { vip, port } of inOrder(backends)) yield `${mapKey(vip, port)} ${backendName(vip, port)}\n`;
 }
 
-function globalAndDefaults(statsSocket: string): string {
-  return `global
-    log /dev/log local0 info
-    stats socket ${path(statsSocket)} mode 600 level admin
-    stats timeout 2m
-
-defaults
+/** The seed's `defaults` section, to the letter. */
+export const SEED_DEFAULTS = `defaults
     timeout client 30s
     timeout connect 10s
     timeout server 30s
@@ -115,6 +110,14 @@ defaults
     option log-health-checks
     maxconn 10000
 `;
+
+function globalAndDefaults(statsSocket: string): string {
+  return `global
+    log /dev/log local0 info
+    stats socket ${path(statsSocket)} mode 600 level admin
+    stats timeout 2m
+
+${SEED_DEFAULTS}`;
 }
 
 // tcplog's own format, with the names of frontend and backend that the client's view gives them.

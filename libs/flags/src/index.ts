@@ -1,0 +1,3 @@
+export * from './command.ts';
+export * from './flag.ts';
+export * from './kinds.ts';

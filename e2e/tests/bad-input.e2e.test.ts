@@ -34,11 +34,6 @@ const REFUSED: ReadonlyArray<readonly [string, (name: string) => unknown, RegExp
     (n) => loadBalancerService(n, 'web', { ports: [{ port: 53, protocol: 'UDP' }] }),
     /UDP/,
   ],
-  [
-    'source ranges',
-    (n) => loadBalancerService(n, 'web', { loadBalancerSourceRanges: ['10.0.0.0/8'] }),
-    /loadBalancerSourceRanges/,
-  ],
   ['affinity', (n) => loadBalancerService(n, 'web', { sessionAffinity: 'ClientIP' }), /sessionAffinity/],
 ];
 

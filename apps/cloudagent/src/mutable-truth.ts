@@ -48,7 +48,7 @@ export class MutableTruth implements Truth {
     takeAll(this.sessions, changes.sessions);
     takeAll(this.sets, changes.sets);
     if (changes.wakeAt !== undefined) this.book.wake(changes.wakeAt);
-    for (const { address, until } of changes.release ?? []) this.book.release(address, until);
+    for (const { address, until, id } of changes.release ?? []) this.book.release(address, until, id);
     for (const holding of changes.hold ?? []) this.book.hold(holding);
     for (const [cluster, nodes] of changes.nodes ?? []) {
       if (nodes === undefined) this.nodes.delete(cluster);

@@ -1,5 +1,5 @@
-import type { Rest } from '@fairlead/ipam';
-import type { Node } from '@fairlead/model';
+import { type Holding, mayShare, type Rest } from '@fairlead/ipam';
+import type { Address, Node } from '@fairlead/model';
 import type { Resource } from './resources/types.ts';
 import { resourceKey } from './site.ts';
 import type { Transaction } from './store/store.ts';
@@ -25,7 +25,7 @@ export const KEYS = {
 
 /**
  * The store transaction that makes `changes` durable. Addresses are put under the condition that nobody has them,
- * so that not even a wrong decision can give one twice. PURE.
+ * or only those who share it, so that not even a wrong decision can give one twice. PURE.
  */
 export function transactionOf(changes: Changes, truth: Truth, codec: ResourceCodec): Transaction {
   const write = new Writer();
@@ -49,19 +49,38 @@ export function transactionOf(changes: Changes, truth: Truth, codec: ResourceCod
 function writeAddresses(write: Writer, changes: Changes, truth: Truth): void {
   const wakeAt = changes.wakeAt ?? 0;
   for (const { address, until } of truth.book.rests()) if (until <= wakeAt) write.remove(KEYS.rest + address);
-  for (const { address, until } of changes.release ?? []) {
-    const holding = truth.book.holdingOf(address);
+  const touched = new Map<Address, Map<string, Holding>>();
+  const holdersOf = (address: Address): Map<string, Holding> => {
+    const known = touched.get(address) ?? new Map(truth.book.holdingsOf(address).map((each) => [each.holder.id, each]));
+    touched.set(address, known);
+    return known;
+  };
+  for (const { address, id, until } of changes.release ?? []) {
+    const holders = holdersOf(address);
+    const holding = holders.get(id);
     if (holding === undefined) continue;
-    write.remove(KEYS.address + address);
+    holders.delete(id);
     const rest: Rest | undefined = until === undefined ? undefined : { address, lastHolder: holding.holder, until };
-    if (rest !== undefined) write.put(KEYS.rest + address, rest);
+    if (rest !== undefined && holders.size === 0) write.put(KEYS.rest + address, rest);
   }
   for (const holding of changes.hold ?? []) {
-    const isReleasedHere = changes.release?.some(({ address }) => address === holding.address) === true;
-    if (!isReleasedHere) write.mustNotExist(KEYS.address + holding.address);
-    write.put(KEYS.address + holding.address, holding);
+    const holders = holdersOf(holding.address);
+    const others = [...holders.values()].filter(({ holder }) => holder.id !== holding.holder.id);
+    const isNew = truth.book.holdingOf(holding.address) === undefined;
+    if (isNew || !others.every((other) => mayShare(other, holding))) write.mustNotExist(KEYS.address + holding.address);
+    holders.set(holding.holder.id, holding);
     write.remove(KEYS.rest + holding.address);
   }
+  for (const [address, holders] of touched) {
+    const [first, ...more] = holders.values();
+    if (first === undefined) write.remove(KEYS.address + address);
+    else write.put(KEYS.address + address, more.length === 0 ? first : [first, ...more]);
+  }
+}
+
+/** Who holds an address, as it is stored: one, or the list of those who share it. PURE. */
+export function holdingsIn(record: Holding | readonly Holding[]): readonly Holding[] {
+  return Array.isArray(record) ? (record as readonly Holding[]) : [record as Holding];
 }
 
 class Writer {

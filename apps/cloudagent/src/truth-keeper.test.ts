@@ -55,10 +55,38 @@ const everything = (truth: Truth) => ({
 
 const ensuring = (name: string) => (truth: Truth) => ensure(truth, service(name), 1_000);
 
+/** One of those that share an address. */
+const sharing = (name: string, port: number) =>
+  service(name, { sharingKey: 'dns', ports: [{ ...service(name).ports[0]!, port }] });
+
 describe('a restarted cloudagent', () => {
+  it('knows who shares an address, and frees it with the last of them', async () => {
+    const keeper = await keeperOf(siteYaml({ vips: 1 }));
+    for (const [name, port] of [
+      ['a', 53],
+      ['b', 54],
+      ['c', 55],
+    ] as const) {
+      await keeper.change((truth) => ensure(truth, sharing(name, port), 1_000));
+    }
+    await keeper.change((truth) => remove(truth, 'uid-a', 2_000));
+    await keeper.change((truth) => ensure(truth, sharing('b', 56), 2_000));
+    const before = everything(keeper.truth);
+    const again = await restart();
+    expect(everything(again.truth)).toEqual(before);
+    expect(before.holdings.map(({ holder, share }) => [holder.name, share?.ports])).toEqual([
+      ['b', ['TCP/56']],
+      ['c', ['TCP/55']],
+    ]);
+    for (const name of ['b', 'c']) await again.change((truth) => remove(truth, `uid-${name}`, 3_000));
+    const { holdings, rests } = everything((await restart()).truth);
+    expect({ holdings, rests }).toMatchObject({ holdings: [], rests: [{ lastHolder: { name: 'c' }, until: 63_000 }] });
+  });
+
   it('knows everything that it knew', async () => {
     const keeper = await keeperOf(siteYaml({ vips: 3 }));
     for (const name of ['a', 'b', 'c', 'd', 'e']) await keeper.change(ensuring(name));
+
     await keeper.change((truth) => openSession(truth, 'prod', 'controller-1'));
     const nodes = [node('n1', '10.0.0.101'), node('n2', '10.0.0.102')];
     await keeper.change((truth) => syncNodes(truth, { cluster: 'prod', full: true, upsert: nodes, remove: [] }, 1));

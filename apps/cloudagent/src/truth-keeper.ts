@@ -1,7 +1,7 @@
 import type { Holding, Rest } from '@fairlead/ipam';
 import type { Node } from '@fairlead/model';
 import type { Trace } from '@fairlead/telemetry';
-import { KEYS, type ResourceCodec, transactionOf } from './records.ts';
+import { holdingsIn, KEYS, type ResourceCodec, transactionOf } from './records.ts';
 import { resourceKey } from './site.ts';
 import { type Entry, type Store, StoreRefused } from './store/store.ts';
 import type { Changes, Counters, Decision, HeldLoadBalancer, Session, SetRecord, Truth } from './truth.ts';
@@ -93,7 +93,7 @@ async function readTruth({ store, codec }: TruthOptions): Promise<MutableTruth> 
     );
   const counters = await store.get(KEYS.counters);
   const truth = new MutableTruth(
-    [...(await mapOf<Holding>(KEYS.address)).values()],
+    [...(await mapOf<Holding | readonly Holding[]>(KEYS.address)).values()].flatMap(holdingsIn),
     [...(await mapOf<Rest>(KEYS.rest)).values()],
   );
   const resources = (await store.list(KEYS.resource)).map((entry) => readRecord(entry, (text) => codec.fromText(text)));

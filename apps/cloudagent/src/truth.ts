@@ -67,14 +67,22 @@ export interface SetRecord {
   readonly network: string;
 }
 
+/** An address that a load balancer lets go of. */
+export interface Release {
+  readonly address: Address;
+  /** Which of those that share it. */
+  readonly id: string;
+  /** Rests until then, once nobody holds it any more; free at once without it. */
+  readonly until?: number;
+}
+
 /** What a decision wants changed. An undefined value in a map means: remove. */
 export interface Changes {
   readonly counters?: Partial<Counters>;
   readonly resources?: ReadonlyMap<string, Resource | undefined>;
   readonly loadBalancers?: ReadonlyMap<string, HeldLoadBalancer | undefined>;
   readonly hold?: readonly Holding[];
-  /** Goes to rest until `until`; free at once without it. */
-  readonly release?: readonly { readonly address: Address; readonly until?: number }[];
+  readonly release?: readonly Release[];
   /** Rests that are over at this time are forgotten; milliseconds since 1970. */
   readonly wakeAt?: number;
   readonly sessions?: ReadonlyMap<string, Session | undefined>;

@@ -70,6 +70,13 @@ export const POOL_NAME: ValueKind<string> = {
   parse: (text) => (text.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text) ? text : undefined),
 };
 
+export const SHARING_KEY: ValueKind<string> = {
+  rule: 'at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends',
+  examples: ['web', 'team-1.dns'],
+  refused: ['', ' web', 'a b', '-a', 'a\nb', 'a/b', 'ａ', 'x'.repeat(64)],
+  parse: (text) => (/^(?=.{1,63}$)[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(text) ? text : undefined),
+};
+
 /** What is asked of a backend to know whether it lives. */
 export type WantedCheck =
   { readonly kind: 'node' } | { readonly kind: 'node-port' } | { readonly kind: 'http'; readonly path: string };

@@ -16,6 +16,7 @@ import {
   POOL_NAME,
   PROXY_PROTOCOL,
   readElsewhere,
+  SHARING_KEY,
   type ValueKind,
 } from './annotation-values.ts';
 import { nearest } from './nearest.ts';
@@ -60,10 +61,11 @@ export const ANNOTATIONS = {
     reason: 'INVALID_POOL',
   }),
   'fairlead.dev/sharing-key': row({
-    served: false,
-    purpose: 'Services with the same key share one address, as long as their ports do not collide.',
+    served: true,
+    purpose:
+      'Services of one namespace with the same key share one address, as long as no two of them have the same port and protocol. A pool with `sharing: cluster` lets Services of other namespaces share too. The address is free again when the last of them goes.',
     otherwise: 'an address of its own',
-    value: readElsewhere({ rule: 'a name', examples: ['web'], refused: [''] }),
+    value: SHARING_KEY,
   }),
   'fairlead.dev/backend-mode': row({
     served: false,

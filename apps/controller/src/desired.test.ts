@@ -144,7 +144,60 @@ it.each<[string, { [K in keyof ServiceSpec]?: ServiceSpec[K] | undefined }, bool
 });
 
 const annotated = (key: string, value: string): ServiceParts => ({ metadata: { annotations: { [key]: value } } });
+const OLD_RANGES = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+const ranged = (...loadBalancerSourceRanges: string[]): ServiceParts => ({ spec: { loadBalancerSourceRanges } });
 const LOCAL = { externalTrafficPolicy: 'Local' };
+
+it.each<[string, ServiceParts, readonly string[] | undefined]>([
+  ['the field', ranged(' 10.0.0.0/8', 'FD00::/8', '10.0.0.0/8 '), ['10.0.0.0/8', 'fd00::/8']],
+  ['the annotation', annotated(OLD_RANGES, '10.0.0.0/8, 192.0.2.1/32'), ['10.0.0.0/8', '192.0.2.1/32']],
+  [
+    'the field before the annotation, whatever that says',
+    { ...ranged('10.0.0.0/8'), ...annotated(OLD_RANGES, 'nonsense') },
+    ['10.0.0.0/8'],
+  ],
+  ['an empty field and the annotation', { ...ranged(), ...annotated(OLD_RANGES, '10.0.0.0/8') }, ['10.0.0.0/8']],
+  ['everyone, when both are empty', { ...ranged(), ...annotated(OLD_RANGES, ' ') }, undefined],
+  ['everyone, when there is neither', {}, undefined],
+  ['all of a family', ranged('0.0.0.0/0'), ['0.0.0.0/0']],
+])('takes who may connect from %s', (_name, parts, ranges) => {
+  const wish = ask(parts);
+  expect(wish.kind === 'wanted' && wish.loadBalancer.sourceRanges).toEqual(ranges);
+});
+
+it('takes ranges in whatever order they are written', () => {
+  expect(ask(ranged('10.0.0.0/8', 'fd00::/8'))).toEqual(ask(ranged('fd00::/8', '10.0.0.0/8')));
+});
+
+it.each([
+  '',
+  '10.0.0.1/8',
+  '10.0.0.0',
+  '010.0.0.0/8',
+  '10.0.0.0/33',
+  'fe80::%eth0/64',
+  '::ffff:10.0.0.0/104',
+  '10.0.0.0/8\n0.0.0.0/0',
+  '10.0.0.0/8 }; flush ruleset',
+  '１０.0.0.0/8',
+  '9'.repeat(1024 * 1024),
+])('refuses all ranges for the sake of %.40j, naming it', (text) => {
+  for (const parts of [ranged('10.0.0.0/8', text), annotated(OLD_RANGES, `10.0.0.0/8,${text}`)]) {
+    const wish = ask(parts);
+    expect(wish).toMatchObject({ kind: 'refused', refusals: [{ reason: 'INVALID_SOURCE_RANGE' }] });
+    const { field, message } = (wish as Extract<Desired, { kind: 'refused' }>).refusals[0]!;
+    expect(field).toMatch(/(spec\.loadBalancerSourceRanges|load-balancer-source-ranges\])\[1\]$/);
+    expect(message).toMatch(/^[^\n]*: .+[.?]$/);
+    expect(message.length).toBeLessThan(400);
+  }
+});
+
+it('takes thousands of ranges, and refuses more than the machines keep', () => {
+  const many = (count: number) =>
+    ranged(...Array.from({ length: count }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`));
+  expect(ask(many(5000)).kind).toBe('wanted');
+  expect(ask(many(10_001))).toMatchObject({ refusals: [{ reason: 'TOO_MANY_SOURCE_RANGES' }] });
+});
 
 it.each<[string, ServiceParts, string, string]>([
   ['UDP', { spec: { ports: [{ ...HTTP, protocol: 'UDP' }] } }, 'PROTOCOL_NOT_SERVED', 'spec.ports[0].protocol'],
@@ -157,18 +210,6 @@ it.each<[string, ServiceParts, string, string]>([
   ],
   ['no port', { spec: { ports: [] } }, 'NO_PORTS', 'spec.ports'],
   ['no node port', { spec: { ports: [{ port: 80 }] } }, 'NODE_PORT_MISSING', 'spec.ports[0].nodePort'],
-  [
-    'source ranges',
-    { spec: { loadBalancerSourceRanges: ['10.0.0.0/8'] } },
-    'SOURCE_RANGES_NOT_SERVED',
-    'spec.loadBalancerSourceRanges',
-  ],
-  [
-    'source ranges by annotation',
-    annotated('service.beta.kubernetes.io/load-balancer-source-ranges', '10.0.0.0/8'),
-    'SOURCE_RANGES_NOT_SERVED',
-    'metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]',
-  ],
   ['client affinity', { spec: { sessionAffinity: 'ClientIP' } }, 'AFFINITY_NOT_SERVED', 'spec.sessionAffinity'],
   ['a family that is none', { spec: { ipFamilies: ['IPv5'] } }, 'INVALID_FAMILIES', 'spec.ipFamilies'],
   ['a family named like a property', { spec: { ipFamilies: ['valueOf'] } }, 'INVALID_FAMILIES', 'spec.ipFamilies'],
@@ -291,25 +332,36 @@ const HOSTILE = fc.oneof(
 
 it('refuses hostile text for that Service alone, in short sentences, and never throws', () => {
   fc.assert(
-    fc.property(HOSTILE, fc.constantFrom('ip', 'pool', 'field', 'key', 'port', 'policy', 'family'), (text, place) => {
-      const parts: ServiceParts = {
-        ip: annotated('fairlead.dev/ip', text),
-        pool: annotated('fairlead.dev/pool', text),
-        field: { spec: { loadBalancerIP: text } },
-        key: annotated(`fairlead.dev/${text}`, text),
-        port: { spec: { ports: [{ ...HTTP, name: text }] } },
-        policy: { spec: { externalTrafficPolicy: text, sessionAffinity: text } },
-        family: { spec: { ipFamilies: [text], loadBalancerSourceRanges: [text] } },
-      }[place];
-      const wish = ask(parts);
-      // What goes through is of the strict forms only; what does not is refused in short.
-      const wanted = wish.kind === 'wanted' ? wish.loadBalancer : undefined;
-      const sent = [...(wanted?.wantedAddresses ?? []), wanted?.pool, ...(wanted?.ports ?? []).map(({ name }) => name)];
-      const said = wish.kind === 'refused' ? wish.refusals.map(({ message }) => message.length) : [];
-      expect(wish.kind).not.toBe('not-ours');
-      expect(sent.join('')).toMatch(/^[-a-z0-9.:]*$/);
-      expect(Math.max(0, ...said)).toBeLessThan(1000);
-    }),
+    fc.property(
+      HOSTILE,
+      fc.constantFrom('ip', 'pool', 'field', 'key', 'port', 'policy', 'family', 'range', 'ranges'),
+      (text, place) => {
+        const parts: ServiceParts = {
+          ip: annotated('fairlead.dev/ip', text),
+          pool: annotated('fairlead.dev/pool', text),
+          field: { spec: { loadBalancerIP: text } },
+          key: annotated(`fairlead.dev/${text}`, text),
+          port: { spec: { ports: [{ ...HTTP, name: text }] } },
+          policy: { spec: { externalTrafficPolicy: text, sessionAffinity: text } },
+          family: { spec: { ipFamilies: [text] } },
+          range: ranged('10.0.0.0/8', text),
+          ranges: annotated(OLD_RANGES, text),
+        }[place];
+        const wish = ask(parts);
+        // What goes through is of the strict forms only; what does not is refused in short.
+        const wanted = wish.kind === 'wanted' ? wish.loadBalancer : undefined;
+        const sent = [
+          ...(wanted?.wantedAddresses ?? []),
+          wanted?.pool,
+          ...(wanted?.ports ?? []).map(({ name }) => name),
+        ];
+        const said = wish.kind === 'refused' ? wish.refusals.map(({ message }) => message.length) : [];
+        expect(wish.kind).not.toBe('not-ours');
+        expect(sent.join('')).toMatch(/^[-a-z0-9.:]*$/);
+        for (const range of wanted?.sourceRanges ?? []) expect(range).toMatch(/^[0-9a-f.:]+\/\d+$/);
+        expect(Math.max(0, ...said)).toBeLessThan(1000);
+      },
+    ),
     { numRuns: 300 },
   );
 });

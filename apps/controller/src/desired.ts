@@ -3,8 +3,9 @@ import { refusal } from '@fairlead/model';
 import { readAnnotations } from './annotations.ts';
 import { endpointNodes, someReady } from './endpoints.ts';
 import { requestedFamilies } from './families.ts';
-import { refusedFields, refusedForeignAnnotations } from './not-served.ts';
+import { refusedFields } from './not-served.ts';
 import { requestedAddresses } from './requested.ts';
+import { sourceRanges } from './source-ranges.ts';
 import type { ServiceObject, ServicePort, ServiceSpec, SliceObject } from './cluster/objects.ts';
 import { OURS } from './cluster/objects.ts';
 
@@ -39,16 +40,18 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
   const addresses = requestedAddresses(service, families.ok ? families.value.families : ['ipv4', 'ipv6']);
   const annotations = readAnnotations(ourAnnotations(metadata.annotations));
   const pool = annotations.values['fairlead.dev/pool'];
+  const key = annotations.values['fairlead.dev/sharing-key'];
   const ports = spec.ports.map((port, index) => describePort(port, index, { spec, slices: around.slices ?? [] }));
+  const sources = sourceRanges(service);
   const refusals = [
     ...refusedFields(spec),
     ...(families.ok ? [] : [families.refusal]),
     ...ports.flatMap((port) => ('refusals' in port ? port.refusals : [])),
     ...(addresses.ok ? [] : [addresses.refusal]),
     ...annotations.refusals,
-    ...refusedForeignAnnotations(metadata.annotations),
+    ...(sources.ok ? [] : sources.refusals),
   ];
-  if (refusals.length > 0 || !families.ok || !addresses.ok) return { kind: 'refused', refusals };
+  if (refusals.length > 0 || !families.ok || !addresses.ok || !sources.ok) return { kind: 'refused', refusals };
   return {
     kind: 'wanted',
     loadBalancer: {
@@ -61,6 +64,8 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
       families: families.value.families,
       ...(families.value.optional ? { familiesOptional: true as const } : {}),
       ports: ports.flatMap((port) => ('port' in port ? [port.port] : [])),
+      ...(key === undefined ? {} : { sharingKey: key }),
+      ...(sources.ranges === undefined ? {} : { sourceRanges: sources.ranges }),
       labels: metadata.labels,
       namespaceLabels: around.namespaceLabels,
       ...(expectsAnswer(spec, around) ? { expectsAnswer: true as const } : {}),

@@ -1,6 +1,5 @@
 import type { Refusal } from '@fairlead/model';
 import { refusal } from '@fairlead/model';
-import { annotationField } from './annotations.ts';
 import type { ServiceSpec } from './cluster/objects.ts';
 
 /** Fields of a Service that this version does not serve: one refusal each, so that nothing is ignored in silence. */
@@ -10,13 +9,6 @@ export function refusedFields(spec: ServiceSpec): Refusal[] {
     refusals.push(refusal(reason, `spec.${field}`, `spec.${field}: ${sentence}`));
   };
   if (spec.ports.length === 0) refuse('NO_PORTS', 'ports', 'a load balancer needs at least one port.');
-  if ((spec.loadBalancerSourceRanges ?? []).length > 0) {
-    refuse(
-      'SOURCE_RANGES_NOT_SERVED',
-      'loadBalancerSourceRanges',
-      'source ranges are not served yet; remove them, or restrict clients by a NetworkPolicy or a firewall.',
-    );
-  }
   if (spec.sessionAffinity !== undefined && spec.sessionAffinity !== 'None') {
     refuse(
       'AFFINITY_NOT_SERVED',
@@ -47,16 +39,6 @@ export function refusedFields(spec: ServiceSpec): Refusal[] {
     );
   }
   return refusals;
-}
-
-const FOREIGN_RANGES = 'service.beta.kubernetes.io/load-balancer-source-ranges';
-
-/** Annotations of others that would be ignored: source ranges by their old name. */
-export function refusedForeignAnnotations(annotations: Readonly<Record<string, string>>): Refusal[] {
-  if (annotations[FOREIGN_RANGES] === undefined) return [];
-  const field = annotationField(FOREIGN_RANGES);
-  const message = `${field}: source ranges are not served yet; remove the annotation.`;
-  return [refusal('SOURCE_RANGES_NOT_SERVED', field, message)];
 }
 
 function isNodePort(port: number | undefined): boolean {

@@ -16,6 +16,16 @@ export interface Holding {
   readonly holder: Holder;
   /** Milliseconds since 1970. */
   readonly since: number;
+  /** Absent: nobody else may hold it. */
+  readonly share?: Share;
+}
+
+/** What one of several holders takes of an address. */
+export interface Share {
+  /** The same for all of them. */
+  readonly key: string;
+  /** `TCP/80`; in order, each of one holder only. */
+  readonly ports: readonly string[];
 }
 
 /** A freed address that waits before somebody else gets it. */
@@ -26,15 +36,24 @@ export interface Rest {
   readonly until: number;
 }
 
+/** Whether two load balancers can hold one address together. */
+export function mayShare(a: Holding, b: Holding): boolean {
+  if (a.share === undefined || b.share === undefined || a.holder.cluster !== b.holder.cluster) return false;
+  const taken = new Set(a.share.ports);
+  return a.share.key === b.share.key && b.share.ports.every((port) => !taken.has(port));
+}
+
 /** Two owners of one address: the store and the caller disagree, and going on would serve it twice. */
 export class AddressHeldError extends Error {}
 
 /**
- * Who holds which address, and which ones rest. Its owner keeps it in step with the store: after every
+ * Who holds which address, alone or with those who share it, and which ones rest. Its owner keeps it in step with the store: after every
  * commit `hold` or `release`; at start everything stored goes in before the first `assign`.
  */
 export class AddressBook {
-  readonly #holdings = new Map<Address, Holding>();
+  /** By address, then by holder's id. */
+  readonly #holdings = new Map<Address, Map<string, Holding>>();
+  readonly #bySharingKey = new Map<string, Set<Address>>();
   readonly #byHolder = new Map<string, Set<Address>>();
   readonly #perCluster = new Map<string, number>();
   readonly #rests = new Map<Address, Rest>();
@@ -47,28 +66,39 @@ export class AddressBook {
     for (const holding of holdings) this.hold(holding);
   }
 
-  /** Notes that the address is in use; it rests no more. Throws `AddressHeldError` when somebody else holds it. */
+  /**
+   * Notes that the address is in use; it rests no more. Throws `AddressHeldError` when somebody else holds it who does
+   * not share it with this one.
+   */
   hold(holding: Holding): void {
     const { address, holder } = holding;
-    const before = this.#holdings.get(address);
-    if (before !== undefined && before.holder.id !== holder.id) {
-      const names = `${displayName(before.holder)} (${before.holder.id}) and ${displayName(holder)} (${holder.id})`;
+    const before = this.#holdings.get(address)?.get(holder.id);
+    const against = this.holdingsOf(address).find(
+      (other) => other.holder.id !== holder.id && !mayShare(other, holding),
+    );
+    if (against !== undefined) {
+      const names = `${displayName(against.holder)} (${against.holder.id}) and ${displayName(holder)} (${holder.id})`;
       throw new AddressHeldError(`${address} would be held twice, by ${names}: release it before it is given again`);
     }
     this.#endRest(address);
-    if (before !== undefined) this.#drop(before);
-    this.#holdings.set(address, holding);
+    const holders = this.#holdings.get(address) ?? new Map<string, Holding>();
+    if (holders.size === 0) this.#perCluster.set(holder.cluster, this.countOf(holder.cluster) + 1);
+    this.#holdings.set(address, holders.set(holder.id, holding));
     addTo(this.#byHolder, holder.id, address);
-    this.#perCluster.set(holder.cluster, this.countOf(holder.cluster) + 1);
+    if (before !== undefined) this.#forgetKey(before);
+    if (holding.share !== undefined) addTo(this.#bySharingKey, sharingKey(holder.cluster, holding.share.key), address);
     this.#heldValues[familyOf(address)].add(addressToBigInt(address));
   }
 
-  /** Notes that the address is no longer in use and rests until `until`; without it, it is free at once. */
-  release(address: Address, until?: number): void {
-    const holding = this.#holdings.get(address);
+  /**
+   * Notes that the load balancer `id`, or the only one, no longer uses the address. When nobody does any more it rests
+   * until `until`; without it, it is free at once.
+   */
+  release(address: Address, until?: number, id?: string): void {
+    const holding = id === undefined ? this.holdingOf(address) : this.#holdings.get(address)?.get(id);
     if (holding === undefined) return;
     this.#drop(holding);
-    if (until !== undefined) this.#rest({ address, lastHolder: holding.holder, until });
+    if (until !== undefined && !this.#holdings.has(address)) this.#rest({ address, lastHolder: holding.holder, until });
   }
 
   /** Forgets what no longer rests at `now`, and says which addresses those were. */
@@ -78,8 +108,19 @@ export class AddressBook {
     return awake;
   }
 
+  /** Of several who share it, the one that has held it longest. */
   holdingOf(address: Address): Holding | undefined {
-    return this.#holdings.get(address);
+    return this.#holdings.get(address)?.values().next().value;
+  }
+
+  /** All who hold it. */
+  holdingsOf(address: Address): readonly Holding[] {
+    return [...(this.#holdings.get(address)?.values() ?? [])];
+  }
+
+  /** Addresses that load balancers of that cluster and sharing key hold. */
+  sharedUnder(cluster: string, key: string): readonly Address[] {
+    return [...(this.#bySharingKey.get(sharingKey(cluster, key)) ?? [])];
   }
 
   restOf(address: Address): Rest | undefined {
@@ -102,8 +143,9 @@ export class AddressBook {
     return this.#perCluster.get(cluster) ?? 0;
   }
 
-  holdings(): Iterable<Holding> {
-    return this.#holdings.values();
+  /** One for each holder of each address. */
+  *holdings(): Iterable<Holding> {
+    for (const holders of this.#holdings.values()) yield* holders.values();
   }
 
   rests(): Iterable<Rest> {
@@ -120,11 +162,22 @@ export class AddressBook {
     return this.#restValues[family];
   }
 
-  #drop({ address, holder }: Holding): void {
-    this.#holdings.delete(address);
+  #drop(holding: Holding): void {
+    const { address, holder } = holding;
+    const holders = this.#holdings.get(address)!;
+    holders.delete(holder.id);
+    if (holders.size === 0) this.#holdings.delete(address);
     removeFrom(this.#byHolder, holder.id, address);
+    this.#forgetKey(holding);
+    if (holders.size > 0) return;
     this.#perCluster.set(holder.cluster, this.countOf(holder.cluster) - 1);
     this.#heldValues[familyOf(address)].remove(addressToBigInt(address));
+  }
+
+  /** Unless somebody else has the address under the same key. */
+  #forgetKey({ address, holder, share }: Holding): void {
+    if (share === undefined || this.holdingsOf(address).some((other) => other.share?.key === share.key)) return;
+    removeFrom(this.#bySharingKey, sharingKey(holder.cluster, share.key), address);
   }
 
   #rest(rest: Rest): void {
@@ -150,6 +203,10 @@ export function isSame(a: Holder, b: Holder): boolean {
 
 function nameKey(holder: Omit<Holder, 'id'>): string {
   return JSON.stringify([holder.cluster, holder.namespace, holder.name]);
+}
+
+function sharingKey(cluster: string, key: string): string {
+  return JSON.stringify([cluster, key]);
 }
 
 function addTo(map: Map<string, Set<Address>>, key: string, address: Address): void {

@@ -71,7 +71,7 @@ class World {
   #ensure(who: number, wish: number | undefined): string[] {
     const id = this.#id(who);
     const asked = wish === undefined ? [] : [addressFromBigInt(BASE + BigInt(wish), 'ipv4')];
-    const labels = { labels: {}, namespaceLabels: {}, families: ['ipv4' as const], wantedAddresses: asked };
+    const labels = { labels: {}, namespaceLabels: {}, families: ['ipv4' as const], wantedAddresses: asked, ports: [] };
     const wanted = { id, ...person(who), ...labels };
     const set = { name: 'set', vipPools: this.#pools.map(({ name }) => name) };
     const outcome = assign({ wanted, set, pools: this.#pools, occupied: [], now: this.#now }, this.#book);
@@ -167,6 +167,7 @@ function makePool({ exclude, reserved, ...rules }: Rule, index: number): Pool {
     namespaceSelector: {},
     serviceSelector: {},
     quarantineMs: QUARANTINE,
+    sharing: 'namespace',
     reservations: reserved === undefined ? [] : [{ address: at(reserved[0]), ...person(reserved[1]) }],
   };
 }

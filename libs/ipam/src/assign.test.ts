@@ -25,12 +25,21 @@ function pool(name: string, ranges: string, more: Partial<Pool> = {}): Pool {
     serviceSelector: {},
   };
   const parsed = ranges.split(',').map(range);
-  return { name, network: 'lan', ranges: parsed, ...rules, quarantineMs: 60_000, reservations: [], ...more };
+  return {
+    name,
+    network: 'lan',
+    ranges: parsed,
+    ...rules,
+    quarantineMs: 60_000,
+    reservations: [],
+    sharing: 'namespace',
+    ...more,
+  };
 }
 
 function service(name: string, more: Partial<Wanted> = {}): Wanted {
   const who = { id: `uid-${name}`, cluster: 'prod', namespace: 'shop', name };
-  return { ...who, labels: {}, namespaceLabels: {}, families: ['ipv4'], wantedAddresses: [], ...more };
+  return { ...who, labels: {}, namespaceLabels: {}, families: ['ipv4'], wantedAddresses: [], ports: [], ...more };
 }
 
 function request(wanted: Wanted, pools: readonly Pool[], more: Partial<AssignRequest> = {}): AssignRequest {

@@ -8,6 +8,7 @@ import type { Occupied } from './free.ts';
 import { namedPool, whyNotAllowed } from './permission.ts';
 import type { ServingSet, Wanted } from './permission.ts';
 import { familyMisfit, requestedAddress } from './requested.ts';
+import { othersAt, whyNotJoin, whyNotStay } from './sharing.ts';
 
 /** One wish for addresses and the site it is made in. Pools in any order; they do not overlap. */
 export interface AssignRequest {
@@ -46,7 +47,7 @@ export type Assignment =
  * changes nothing.
  * In this order: the address asked for; the one it has (a live address never moves because a pool's rules changed,
  * only because its owner asks for another address or pool); one reserved for it; the one it had before it was deleted;
- * the lowest free one of the pools it may use, by priority, then name.
+ * one of those it shares with by its key; the lowest free one of the pools it may use, by priority, then name.
  * A refusal leaves it what it holds.
  */
 export function assign(request: AssignRequest, book: AddressBook): Assignment {
@@ -64,7 +65,8 @@ export function assign(request: AssignRequest, book: AddressBook): Assignment {
   const overQuota = beyondQuota(whole, request, book);
   if (overQuota === undefined) return whole;
   // Of two new addresses there may be room for one.
-  const live = addresses.filter(({ address }) => book.holdingOf(address)?.holder.id === wanted.id);
+  const held = book.addressesOf(wanted.id);
+  const live = addresses.filter(({ address }) => held.includes(address));
   const fewer = live.length > 0 ? live : addresses.slice(0, 1);
   const partial = granted(fewer, [...refusals, overQuota], request, book);
   const isEnough = wanted.familiesOptional === true && beyondQuota(partial, request, book) === undefined;
@@ -94,8 +96,10 @@ function together(refusals: readonly Refusal[]): Refusal {
 
 function beyondQuota({ addresses, released }: Granted, request: AssignRequest, book: AddressBook): Refusal | undefined {
   const { wanted, quota } = request;
-  const fresh = addresses.filter(({ address }) => book.holdingOf(address)?.holder.id !== wanted.id);
-  const growth = fresh.length - released.length;
+  // An address that is shared counts once.
+  const fresh = addresses.filter(({ address }) => book.holdingsOf(address).length === 0);
+  const freed = released.filter((address) => othersAt(address, wanted, book).length === 0);
+  const growth = fresh.length - freed.length;
   const count = book.countOf(wanted.cluster);
   if (quota === undefined || growth <= 0 || count + growth <= quota) return undefined;
   return quotaExceeded(wanted.cluster, quota, count);
@@ -112,7 +116,11 @@ function addressFor(family: AddressFamily, request: AssignRequest, book: Address
   const named = namedPool(pools, wanted, set);
   if (named !== undefined && 'reason' in named) return named;
 
-  return reservedAddress(family, request, book) ?? anyAddress(family, request, book, named);
+  return (
+    reservedAddress(family, request, book) ??
+    sharedAddress(family, request, book, named) ??
+    anyAddress(family, request, book, named)
+  );
 }
 
 function requested(address: Address, request: AssignRequest, book: AddressBook): AssignedAddress | Refusal {
@@ -126,8 +134,10 @@ function keptAddress(family: AddressFamily, request: AssignRequest, book: Addres
   const held = book.addressesOf(wanted.id).find((address) => familyOf(address) === family);
   if (held === undefined) return undefined;
   const pool = poolContaining(pools, held);
-  if (pool !== undefined)
-    return wanted.pool === undefined || wanted.pool === pool.name ? placed(held, pool) : undefined;
+  if (pool !== undefined) {
+    if (wanted.pool !== undefined && wanted.pool !== pool.name) return undefined;
+    return whyNotStay(held, wanted, othersAt(held, wanted, book)) ?? placed(held, pool);
+  }
   const message = `${held} is in no pool any more: put its range back, or delete this load balancer`;
   return refusal('ADDRESS_OUTSIDE_POOLS', '', message);
 }
@@ -142,6 +152,26 @@ function reservedAddress(family: AddressFamily, request: AssignRequest, book: Ad
     .map(({ address }) => address)
     .sort(compareAddresses)
     .map((address) => requested(address, request, book));
+  return outcomes.find((outcome) => 'address' in outcome) ?? outcomes[0];
+}
+
+/**
+ * The lowest address of those who have the same sharing key, wherever its ports are still free. Undefined: there is no such
+ * address, so it is the first. A pool that gives addresses only to those who ask for it is asked by the key.
+ */
+function sharedAddress(family: AddressFamily, request: AssignRequest, book: AddressBook, named: Pool | undefined) {
+  const { wanted, pools, set } = request;
+  if (wanted.sharingKey === undefined) return undefined;
+  const usable = pools.filter((pool) => (named ?? pool) === pool && whyNotAllowed(pool, wanted, set) === undefined);
+  const outcomes = book
+    .sharedUnder(wanted.cluster, wanted.sharingKey)
+    .filter((address) => familyOf(address) === family)
+    .sort(compareAddresses)
+    .flatMap((address) => {
+      const pool = poolContaining(usable, address);
+      const why = pool && whyNotJoin(address, wanted, book.holdingsOf(address), pool);
+      return pool === undefined || why?.reason === 'ADDRESS_HELD' ? [] : [why ?? placed(address, pool)];
+    });
   return outcomes.find((outcome) => 'address' in outcome) ?? outcomes[0];
 }
 

@@ -1,5 +1,5 @@
 import { refusal } from '@fairlead/model';
-import type { Labels, LoadBalancer, Pool, Refusal } from '@fairlead/model';
+import type { Labels, LoadBalancer, Pool, Port, Refusal } from '@fairlead/model';
 
 /** The part of a load balancer that addresses are given by. */
 export type Wanted = Pick<
@@ -14,7 +14,11 @@ export type Wanted = Pick<
   | 'familiesOptional'
   | 'wantedAddresses'
   | 'pool'
->;
+  | 'sharingKey'
+> & {
+  /** What those that share an address divide among them. */
+  readonly ports: readonly Pick<Port, 'protocol' | 'port'>[];
+};
 
 /** The machines that serve it, and the pools whose addresses they can announce. */
 export interface ServingSet {

@@ -7,8 +7,11 @@ import { timeText } from './explain.ts';
 import { reservedForOthers } from './free.ts';
 import { whyNotAllowed } from './permission.ts';
 import type { Wanted } from './permission.ts';
+import { othersAt, whyNotJoin, whyNotStay } from './sharing.ts';
 
 const FIELD = 'wantedAddresses';
+/** Why nobody new gets an address; no reason against joining somebody who has it. */
+const IN_USE: readonly string[] = ['ADDRESS_EXCLUDED', 'ADDRESS_RESERVED'];
 
 /** Why the addresses asked for cannot fit the families, or undefined when they can. */
 export function familyMisfit({ families, wantedAddresses }: Wanted): Refusal | undefined {
@@ -29,18 +32,21 @@ export function familyMisfit({ families, wantedAddresses }: Wanted): Refusal | u
 export function requestedAddress(address: Address, request: AssignRequest, book: AddressBook): Pool | Refusal {
   const { wanted, pools, occupied } = request;
   const pool = pools.find((candidate) => candidate.ranges.some((range) => rangeContains(range, address)));
-  const holder = book.holdingOf(address)?.holder;
-  if (holder?.id === wanted.id && pool !== undefined && (wanted.pool ?? pool.name) === pool.name) return pool;
-  if (holder !== undefined && holder.id !== wanted.id) {
-    const message = `${address} is held by ${displayName(holder)}: ask for another address, or delete that one first`;
-    return refusal('ADDRESS_HELD', FIELD, message);
+  const others = othersAt(address, wanted, book);
+  if (book.addressesOf(wanted.id).includes(address) && pool !== undefined && (wanted.pool ?? pool.name) === pool.name) {
+    return whyNotStay(address, wanted, others) ?? pool;
   }
+  const why = whyNotJoin(address, wanted, others, pool);
+  if (why !== undefined) return why;
   const user = occupied.find(({ range }) => rangeContains(range, address));
   if (user !== undefined) {
     return refusal('ADDRESS_OCCUPIED', FIELD, `${address} is ${user.by}: ask for another address`);
   }
   if (pool === undefined) return outsidePools(address, request);
-  return refusedByPool(address, pool, request) ?? stillResting(address, request, book) ?? pool;
+  const refused = refusedByPool(address, pool, request);
+  // Whoever holds it was let in; the newcomer joins by the key, not by the pool's favour.
+  if (others.length > 0 && refused !== undefined && IN_USE.includes(refused.reason)) return pool;
+  return refused ?? stillResting(address, request, book) ?? pool;
 }
 
 function outsidePools(address: Address, { pools, set }: AssignRequest): Refusal {

@@ -21,6 +21,7 @@ function pool(ranges: string[], more: Partial<Pool> = {}): Pool {
     clusters: [],
     namespaceSelector: {},
     serviceSelector: {},
+    sharing: 'namespace' as const,
   };
   return { name: 'p', network: 'lan', ranges: ranges.map(range), ...rules, quarantineMs: 0, reservations: [], ...more };
 }

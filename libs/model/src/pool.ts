@@ -19,6 +19,8 @@ export interface Pool {
   /** How long a freed address waits before somebody else gets it. */
   readonly quarantineMs: number;
   readonly reservations: readonly Reservation[];
+  /** Who may share an address by a sharing key: load balancers of one namespace, or of any of one cluster. */
+  readonly sharing: 'namespace' | 'cluster';
 }
 
 /** An address kept for one load balancer, whether it exists or not. */

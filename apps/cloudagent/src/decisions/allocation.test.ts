@@ -213,6 +213,51 @@ spec: {network: lan, ranges: ["${range}"], quarantine: 0s}
   });
 });
 
+describe('load balancers that share an address', () => {
+  const at = (port: number, sharingKey = 'web') => ({ sharingKey, ports: [{ ...service('x').ports[0]!, port }] });
+  const both = () => {
+    const truth = truthOf(siteYaml({ vips: 2 }));
+    decide(truth, ensuring('a', at(80)));
+    decide(truth, ensuring('b', at(443)));
+    return truth;
+  };
+  const address150 = address('10.0.0.150');
+
+  it('have it together, and it rests only when the last of them is gone', () => {
+    const truth = both();
+    expect(truth.book.holdingsOf(address150).map(({ holder }) => holder.name)).toEqual(['a', 'b']);
+    decide(truth, removing('a'));
+    expect(truth.book.holdingOf(address150)?.holder.name).toBe('b');
+    expect(truth.book.restOf(address150)).toBeUndefined();
+    decide(truth, removing('b'));
+    expect(truth.book.restOf(address150)).toMatchObject({ until: 63_000 });
+  });
+
+  it('get no port that another of them has; who waits for it gets it when it is free', () => {
+    const truth = both();
+    const refused = decide(truth, ensuring('c', at(443)));
+    expect(refused).toMatchObject({
+      refused: { reason: 'ADDRESS_PORT_TAKEN', message: expect.stringContaining('prod/shop/b') },
+    });
+    decide(truth, ensuring('b', at(8443)));
+    expect(truth.loadBalancers.get('uid-c')).not.toHaveProperty('refusal');
+    expect(truth.book.addressesOf('uid-c')).toEqual(['10.0.0.150']);
+  });
+
+  it('are served as before while a change of one of them is refused', () => {
+    const truth = both();
+    const refused = decide(truth, ensuring('b', at(80)));
+    expect(refused).toMatchObject({ refused: { message: expect.stringContaining('port TCP/80 of 10.0.0.150') } });
+    expect(truth.loadBalancers.get('uid-b')?.served?.ports[0]?.port).toBe(443);
+    expect(truth.book.holdingsOf(address150).map(({ share }) => share?.ports)).toEqual([['TCP/80'], ['TCP/443']]);
+  });
+
+  it('changes nothing when one of them asks again', () => {
+    const truth = both();
+    expect(ensuring('b', at(443))(truth)).not.toHaveProperty('changes');
+  });
+});
+
 describe('nodes', () => {
   const update = (upsert: ReturnType<typeof node>[], more = {}) => ({
     cluster: 'prod',

@@ -26,8 +26,13 @@ export function ensureIn(draft: Draft, wish: LoadBalancer, now: number): Ensured
   const outcome = grant({ generation: 0, published: false, ...current, wish }, truth, draft.generation, now);
   if (outcome.changes !== undefined) draft.take(outcome.changes);
   if (outcome.visible) draft.bump();
-  if ((outcome.changes?.release?.length ?? 0) > 0 && hopefulOf(truth).length > 0) serveHopeful(draft, now);
+  if (mayServeOthers(outcome) && hopefulOf(truth).length > 0) serveHopeful(draft, now);
   return ensuredBy(outcome);
+}
+
+/** An address became free, or a port of one that is shared. */
+function mayServeOthers({ changes }: Outcome): boolean {
+  return (changes?.release?.length ?? 0) > 0 || (changes?.hold ?? []).some(({ share }) => share !== undefined);
 }
 
 function ensuredBy({ held, addresses }: Outcome): Ensured {

@@ -1,9 +1,9 @@
-import { assign, type Assignment, type AssignRequest, type Holding, poolContaining } from '@fairlead/ipam';
+import { assign, type Assignment, type AssignRequest, type Holding, poolContaining, shareOf } from '@fairlead/ipam';
 import { type Address, type LoadBalancer, orderByFamily, type Refusal, refusal } from '@fairlead/model';
 import { setOf } from '../declared.ts';
 import { isEqual } from '../equal.ts';
 import type { Site } from '../site.ts';
-import type { Changes, HeldLoadBalancer, Truth } from '../truth.ts';
+import type { Changes, HeldLoadBalancer, Release, Truth } from '../truth.ts';
 
 /** What came of one wish. */
 export interface Outcome {
@@ -41,15 +41,26 @@ export function grant(wanted: HeldLoadBalancer, truth: Truth, generation: number
     published: wanted.published && fresh.length === 0,
     ...(assignment.lacking === undefined ? {} : waiting('lacking', wanted, assignment.lacking, truth)),
   };
-  const { id, cluster, namespace, name } = wish;
-  const hold = fresh.map((address): Holding => ({ address, holder: { id, cluster, namespace, name }, since: now }));
-  const release = assignment.released.map((address) => restFor(address, truth.site, now));
+  const hold = holdingsFor(wish, addresses, truth, now);
+  const release = assignment.released.map((address) => releaseOf({ address, id: wish.id }, truth.site, now));
   return { held, addresses, visible, ...changed(held, truth, { hold, release }) };
 }
 
 /** The addresses that it holds, in the order of its families. PURE. */
 export function addressesOf({ id, families }: Pick<LoadBalancer, 'id' | 'families'>, { book }: Pick<Truth, 'book'>) {
   return orderByFamily(book.addressesOf(id), families);
+}
+
+/** What is to be noted of its addresses: those it did not have, and those of which it shares something else than before. */
+function holdingsFor(wish: LoadBalancer, addresses: readonly Address[], truth: Truth, now: number): Holding[] {
+  const { id, cluster, namespace, name } = wish;
+  const share = shareOf(wish);
+  return addresses.flatMap((address): Holding[] => {
+    const before = truth.book.holdingsOf(address).find(({ holder }) => holder.id === id);
+    if (before !== undefined && isEqual(before.share, share)) return [];
+    const holding = { address, holder: { id, cluster, namespace, name }, since: before?.since ?? now };
+    return [share === undefined ? holding : { ...holding, share }];
+  });
 }
 
 function changed(held: HeldLoadBalancer, truth: Truth, more: Changes): { changes?: Changes } {
@@ -101,7 +112,7 @@ export function poolsOf(site: Site) {
 }
 
 /** How a freed address rests: as long as its pool says; without a pool or a quarantine it is free at once. PURE. */
-export function restFor(address: Address, site: Site, now: number): { address: Address; until?: number } {
-  const quarantine = poolContaining(poolsOf(site), address)?.quarantineMs ?? 0;
-  return quarantine > 0 ? { address, until: now + quarantine } : { address };
+export function releaseOf(of: Omit<Release, 'until'>, site: Site, now: number): Release {
+  const quarantine = poolContaining(poolsOf(site), of.address)?.quarantineMs ?? 0;
+  return quarantine > 0 ? { ...of, until: now + quarantine } : of;
 }

@@ -1,6 +1,6 @@
 import { Draft } from '../draft.ts';
 import type { Decision, Truth } from '../truth.ts';
-import { restFor } from './grant.ts';
+import { releaseOf } from './grant.ts';
 import { hopefulOf, serveHopeful } from './serve-waiters.ts';
 
 /** Forgets the load balancer and frees its addresses; who waits gets them. Nothing to do when it is not there. PURE. */
@@ -14,7 +14,7 @@ export function remove(truth: Truth, id: string, now: number): Decision<void> {
 export function removeIn(draft: Draft, id: string, now: number): boolean {
   const { truth } = draft;
   if (!truth.loadBalancers.has(id)) return false;
-  const release = truth.book.addressesOf(id).map((address) => restFor(address, truth.site, now));
+  const release = truth.book.addressesOf(id).map((address) => releaseOf({ address, id }, truth.site, now));
   draft.take({ loadBalancers: new Map([[id, undefined]]), release });
   draft.bump();
   return true;

@@ -1,4 +1,4 @@
-import { parseAddress, parseCidr, parseRange, specialUse } from '@fairlead/model';
+import { parseAddress, parseCidr, parseRange, parseSourceRange, specialUse } from '@fairlead/model';
 import type { Address, Parsed } from '@fairlead/model';
 import * as z from 'zod';
 import { closest } from '../closest.ts';
@@ -48,6 +48,9 @@ export const backendAddress = parsed<Address>((text) => {
 export const range = parsed(parseRange);
 
 export const cidr = parsed(parseCidr);
+
+/** Clients who may connect, as a canonical CIDR of either family. */
+export const sourceRange = parsed(parseSourceRange);
 
 export const port = z.int().min(1).max(65_535);
 

@@ -2,7 +2,7 @@ import { familyOf } from '@fairlead/model';
 import type { AddressFamily, Labels, LoadBalancer } from '@fairlead/model';
 import * as z from 'zod';
 import type { LoadBalancerResource } from '../types.ts';
-import { address, backendAddress, choice, name, notServedYet, port, unique } from './fields.ts';
+import { address, backendAddress, choice, name, notServedYet, port, sourceRange, unique } from './fields.ts';
 
 const FAMILIES = { IPv4: 'ipv4', IPv6: 'ipv6' } as const;
 
@@ -14,6 +14,8 @@ const staticPort = z.strictObject({
 });
 
 const backend = z.strictObject({ name, address: backendAddress });
+
+const MAX_SOURCE_RANGES = 5_000;
 
 /** A load balancer for something outside Kubernetes. */
 export const loadBalancerSpec = z
@@ -31,7 +33,7 @@ export const loadBalancerSpec = z
       .min(1)
       .max(1_000),
     loadDistribution: notServedYet('loadDistribution', 'remove it, connections are spread round robin'),
-    loadBalancerSourceRanges: notServedYet('loadBalancerSourceRanges', 'remove it and filter elsewhere'),
+    loadBalancerSourceRanges: unique(sourceRange, String).min(1).max(MAX_SOURCE_RANGES).optional(),
     sessionAffinity: notServedYet('sessionAffinity', 'remove it'),
   })
   .superRefine(({ ports, backends, address, ipFamilies }, context) => {
@@ -59,7 +61,7 @@ export function staticLoadBalancer(
   { name, labels }: { readonly name: string; readonly labels: Labels },
   spec: z.output<typeof loadBalancerSpec>,
 ): LoadBalancerResource['spec'] {
-  const { loadBalancerSet, vipPool, address } = spec;
+  const { loadBalancerSet, vipPool, address, loadBalancerSourceRanges: ranges } = spec;
   const loadBalancer: LoadBalancer = {
     id: `static/${name}`,
     cluster: '',
@@ -80,6 +82,7 @@ export function staticLoadBalancer(
     })),
     labels,
     namespaceLabels: {},
+    ...(ranges === undefined ? {} : { sourceRanges: [...ranges].sort() }),
   };
   return {
     loadBalancerSet,

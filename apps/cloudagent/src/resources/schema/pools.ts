@@ -2,7 +2,7 @@ import { formatRange, rangeContains, rangesOverlap } from '@fairlead/model';
 import type { AddressRange } from '@fairlead/model';
 import * as z from 'zod';
 import type { NodeIpPoolResource, VipPoolResource } from '../types.ts';
-import { address, duration, name, range, selector, unique } from './fields.ts';
+import { address, choice, duration, name, range, selector, unique } from './fields.ts';
 
 const DEFAULT_QUARANTINE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -24,6 +24,7 @@ export const vipPoolSpec = z
     namespaceSelector: selector.default({}),
     serviceSelector: selector.default({}),
     quarantine: duration(0, 30 * DAY_MS).default(DEFAULT_QUARANTINE_MS),
+    sharing: choice(['namespace', 'cluster']).default('namespace'),
     reservations: unique(reservation, ({ address }) => address).default([]),
   })
   .superRefine((spec, context) => {

@@ -13,7 +13,7 @@ let prober: Prober;
 
 beforeAll(async () => {
   lab = await startLab({
-    name: `service-ranges-${process.pid}`, 
+    name: `service-ranges-${process.pid}`,
     // Older API servers let ranges pass that newer ones refuse.
     kubernetes: kubernetes({ apiServerFlags: ['--feature-gates=StrictIPCIDRValidation=false'] }),
   });
@@ -83,6 +83,7 @@ describe('loadBalancerSourceRanges', () => {
     await getsIn(address, OTHER);
     await cluster.apply(ranged('old', [CLIENT], { [OLD_NAME]: OTHER }));
     await getsIn(address, CLIENT);
+    expect(await cluster.address('old')).toBe(address);
     await cluster.kubectl(['delete', 'service', 'old', '--timeout=20s']);
   });
 
@@ -137,6 +138,10 @@ describe('loadBalancerSourceRanges', () => {
       JSON.stringify([{ op: 'replace', path: '/spec/loadBalancerSourceRanges/4999', value: CLIENT }]),
     ]);
     await getsIn(address, CLIENT);
+    for (const { name } of lab.site.machines) {
+      const list = await lab.must(name, ['nft', 'list', 'set', 'inet', 'fairlead', 'ok4']);
+      expect(list.match(new RegExp(`${address} \\. tcp \\. 80 \\. `, 'g'))).toHaveLength(5_000);
+    }
     await cluster.kubectl(['delete', 'service', 'many', '--timeout=30s']);
   });
 

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { examplesOf } from '../docs/examples.ts';
+import { kubernetes } from '../lab/kubernetes/start.ts';
+import { type Lab, startLab } from '../lab/lab.ts';
+import { Cluster, echoDeployment } from './cluster.ts';
+import { eventually } from './eventually.ts';
+
+/** The page is about a site of its own; here its addresses and its cluster are those of the lab. */
+const inTheLab = (text: string): string =>
+  text.replaceAll('192.168.0.', '10.9.100.').replaceAll(' prod/default/', ' lab/default/');
+
+const PAGE = readFileSync(resolve(import.meta.dirname, '../../docs/services.md'), 'utf8');
+const EXAMPLES = examplesOf(inTheLab(PAGE)).map((example) => {
+  const { metadata, spec } = parse(example.yaml) as {
+    metadata: { name: string };
+    spec: { ports: readonly { port: number; protocol?: string }[] };
+  };
+  return { ...example, name: metadata.name, ports: spec.ports };
+});
+
+let lab: Lab;
+let cluster: Cluster;
+beforeAll(async () => {
+  lab = await startLab({
+    name: `service-docs-${process.pid}`,
+    // Older API servers let ranges pass that newer ones refuse.
+    kubernetes: kubernetes({ apiServerFlags: ['--feature-gates=StrictIPCIDRValidation=false'] }),
+  });
+  cluster = new Cluster(lab);
+  await cluster.apply(echoDeployment('web', 2));
+  await cluster.rolledOut('web');
+});
+afterAll(async () => {
+  await lab?.down();
+});
+
+it.each(EXAMPLES.filter(({ refusal }) => refusal === undefined))(
+  'line $line of docs/services.md, $name, is served as it stands there',
+  async ({ name, yaml, ports }) => {
+    await cluster.kubectl(['apply', '-f', '-'], yaml);
+    const address = await cluster.address(name);
+    await cluster.condition(name, 'Accepted', 'True');
+    for (const { port, protocol = 'TCP' } of ports.filter((each) => each.protocol !== 'UDP')) {
+      const connect = `exec 3<>/dev/${protocol.toLowerCase()}/${address}/${port}`;
+      await eventually(() => lab.must('client', ['timeout', '2', 'bash', '-c', connect]));
+    }
+    expect((await cluster.service(name)).status.loadBalancer.ingress).toMatchObject([{ ip: address }]);
+  },
+);
+
+it.each(EXAMPLES.filter(({ refusal }) => refusal !== undefined))(
+  'line $line of docs/services.md, $name, is refused in the words that stand there',
+  async ({ name, yaml, refusal }) => {
+    await cluster.kubectl(['apply', '-f', '-'], yaml);
+    await eventually(async () => {
+      const bad = ((await cluster.service(name)).status.conditions ?? []).filter(({ status }) => status === 'False');
+      expect(bad.map(({ message }) => message).join('\n')).toContain(refusal);
+    });
+    await eventually(async () => {
+      const warnings = (await cluster.events(name)).filter(({ type }) => type === 'Warning');
+      expect(warnings.map(({ message }) => message).join('\n')).toContain(refusal);
+    });
+    expect((await cluster.service(name)).status.loadBalancer.ingress ?? []).toEqual([]);
+  },
+);

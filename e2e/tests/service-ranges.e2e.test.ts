@@ -238,12 +238,11 @@ describe('fairlead.dev/sharing-key', () => {
       const { conditions } = (await far()).status;
       expect(JSON.stringify(conditions)).toContain('another namespace');
     });
-    const pool = JSON.parse(await lab.fairlead(['get', 'vippool', 'default', '-o', 'json'])) as {
-      spec: object;
-      status?: object;
-    };
-    const { status: _, ...document } = { ...pool, spec: { ...pool.spec, sharing: 'cluster' } };
-    await lab.fairlead(['apply', '-f', '-'], { stdin: JSON.stringify(document) });
+    const site = '/etc/fairlead/site.yaml';
+    const before = await lab.readFile('cloudagent', site);
+    const after = before.replace(/(kind: VipPool\n[^]*?\n {2}network: lan\n)/, '$1  sharing: cluster\n');
+    expect(after).not.toBe(before);
+    await lab.writeFile('cloudagent', site, after);
     await eventually(async () => expect((await far()).status.loadBalancer.ingress?.[0]?.ip).toBe(address));
     await cluster.kubectl(['delete', 'service', 'keyless', 'holder', '--timeout=20s']);
     await cluster.kubectl(['delete', 'service', 'far', '-n', 'elsewhere', '--timeout=20s']);

@@ -1,5 +1,5 @@
 import type { LoadBalancer, Port } from '@fairlead/model';
-import type { NodeObject, ServiceObject } from './cluster/objects.ts';
+import type { Condition, NodeObject, ServiceObject } from './cluster/objects.ts';
 import { describeNode } from './nodes.ts';
 import type { NodeRefusal } from './cloudagent.ts';
 import type { Ensured } from './session.ts';
@@ -54,7 +54,7 @@ export function announceChange(service: ServiceObject, change: StatusChange, for
   const said = change.setConditions.flatMap((condition): Announcement[] => {
     const isGood = condition.status === 'True' && condition.reason !== PARTLY_ALLOCATED;
     if (isGood || QUIET.includes(condition.reason)) return [];
-    return [warning(service, reasonOf(condition.type, condition.status), condition.message, condition.reason)];
+    return [warning(service, reasonOf(condition.type, condition.status), condition.message, aboutOf(condition))];
   });
   const addresses = (change.ingress ?? []).map((entry) => entry.ip).join(', ');
   if (forged) {
@@ -64,6 +64,15 @@ export function announceChange(service: ServiceObject, change: StatusChange, for
     said.push(normal(service, 'EnsuredLoadBalancer', `Ensured load balancer: ${addresses}`));
   }
   return said;
+}
+
+/**
+ * A wish that is refused is another event than the next one, refused for the same reason: who corrects one slip and makes
+ * another is to hear of it. What pools and machines say of themselves changes by itself, and is counted as one.
+ */
+function aboutOf({ type, reason, message }: Condition): string {
+  const isOfTheWish = type.endsWith('/Accepted') || reason.startsWith('Address');
+  return isOfTheWish ? `${reason} ${message}` : reason;
 }
 
 // Conditions that only say that something is under way.

@@ -14,6 +14,7 @@ let prober: Prober;
 beforeAll(async () => {
   lab = await startLab({
     name: `service-ranges-${process.pid}`,
+    dualStack: true,
     // Older API servers let ranges pass that newer ones refuse.
     kubernetes: kubernetes({ apiServerFlags: ['--feature-gates=StrictIPCIDRValidation=false'] }),
   });
@@ -40,7 +41,10 @@ function ranged(name: string, ranges: readonly string[], annotations: Record<str
   return { ...service, metadata: { ...service.metadata, annotations } };
 }
 
-const curl = (address: string, port = 80) => ['curl', '-s', '-o', '/dev/null', '-m', '1', `http://${address}:${port}/`];
+function curl(address: string, port = 80): string[] {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return ['curl', '-s', '-o', '/dev/null', '-m', '1', `http://${host}:${port}/`];
+}
 
 /** Which of the two clients get an answer. */
 async function whoGetsIn(address: string, port = 80): Promise<string[]> {
@@ -85,6 +89,40 @@ describe('loadBalancerSourceRanges', () => {
     await getsIn(address, CLIENT);
     expect(await cluster.address('old')).toBe(address);
     await cluster.kubectl(['delete', 'service', 'old', '--timeout=20s']);
+  });
+
+  it('count for the address of their own family: one that is not named is closed to everyone', async () => {
+    const dual = (...loadBalancerSourceRanges: string[]) =>
+      cluster.apply(
+        loadBalancerService('dual', 'web', {
+          ipFamilyPolicy: 'RequireDualStack',
+          ports: [HTTP, LINES],
+          loadBalancerSourceRanges,
+        }),
+      );
+    const [client6, other6] = [lab.site.client.address6!, lab.site.control.address6!];
+    await dual(CLIENT, `${other6}/128`);
+    await cluster.address('dual');
+    const [ipv4, ipv6] = (await cluster.service('dual')).status.loadBalancer.ingress!.map(({ ip }) => ip) as [
+      string,
+      string,
+    ];
+    await getsIn(ipv4, CLIENT);
+    await getsIn(ipv6, OTHER);
+    await dual('::/0');
+    await getsIn(ipv4);
+    await getsIn(ipv6, CLIENT, OTHER);
+    const hold = prober.hold({ address: ipv6, port: 9000 });
+    await eventually(async () => expect((await hold.report()).open).toBe(1));
+    await dual('0.0.0.0/0');
+    await getsIn(ipv4, CLIENT, OTHER);
+    await getsIn(ipv6);
+    await eventually(async () => expect((await hold.report()).open).toBe(0), 5);
+    await hold.stop();
+    await dual(`${client6}/128`, '10.9.0.0/28');
+    await getsIn(ipv4, OTHER);
+    await getsIn(ipv6, CLIENT);
+    await cluster.kubectl(['delete', 'service', 'dual', '--timeout=20s']);
   });
 
   it('cut off at once, in the middle of a connection, whom an edit shuts out, and nobody else', async () => {

@@ -1,4 +1,4 @@
-import { parseSourceRange, type Refusal, refusal } from '@fairlead/model';
+import { type Parsed, parseSourceRange, type Refusal, refusal } from '@fairlead/model';
 import { annotationField } from './annotations.ts';
 import type { ServiceObject } from './cluster/objects.ts';
 
@@ -22,7 +22,7 @@ const TOLD = 3;
  */
 export function sourceRanges({ spec, metadata }: ServiceObject): SourceRanges {
   const { field, texts } = written(spec.loadBalancerSourceRanges, metadata.annotations[ANNOTATION]);
-  const read = texts.map((text) => parseSourceRange(text));
+  const read = readAll(texts);
   const refusals = read.flatMap((each, index) =>
     each.ok ? [] : [refusal('INVALID_SOURCE_RANGE', `${field}[${index}]`, `${field}[${index}]: ${ended(each.error)}`)],
   );
@@ -35,6 +35,17 @@ export function sourceRanges({ spec, metadata }: ServiceObject): SourceRanges {
   }
   return ranges.length === 0 ? { ok: true } : { ok: true, ranges };
 }
+
+/** A Service is looked at far more often than its ranges change, and thousands of them take their time. */
+function readAll(texts: readonly string[]): readonly Parsed<string>[] {
+  const before = known.get(texts);
+  if (before !== undefined) return before;
+  const read = texts.map((text) => parseSourceRange(text));
+  known.set(texts, read);
+  return read;
+}
+
+const known = new WeakMap<readonly string[], readonly Parsed<string>[]>();
 
 function written(
   field: readonly string[] | undefined,

@@ -99,7 +99,9 @@ function inGroups(steps: readonly Step[]): readonly { readonly channel: Channel;
 const BUILDS_ON: ReadonlySet<Step['kind']> = new Set(['add-service', 'move-service', 'catch']);
 
 function dependsOnFailed(step: Step, failed: ReadonlyMap<string, string>): boolean {
-  return BUILDS_ON.has(step.kind) && 'key' in step && failed.has(step.key);
+  // What could not be taken away must not be left open to everyone.
+  const isOpening = step.kind === 'limit' && step.to === undefined;
+  return (isOpening || BUILDS_ON.has(step.kind)) && 'key' in step && failed.has(step.key);
 }
 
 /** Sessions that were told to end need a moment. */

@@ -47,6 +47,7 @@ test('what is left out has the value that is documented', () => {
     priority: 0,
     clusters: [],
     quarantineMs: 60_000,
+    sharing: 'namespace',
     reservations: [],
   });
   expect(set?.spec).toMatchObject({ sku: 'haproxy', count: 2, mode: 'active-passive', advertIntervalMs: 100 });
@@ -142,6 +143,30 @@ describe('what means something but is not served yet is refused by name', () => 
     ],
   ])('%#', (yaml, message) => {
     expect(wrong(yaml).map((text) => text.replace(/^\d+ \w+\/x spec\./, ''))).toEqual([message]);
+  });
+});
+
+describe('source ranges of a static load balancer', () => {
+  const ranged = (ranges: string) =>
+    document(
+      'LoadBalancer',
+      `loadBalancerSet: x\nports: [{port: 80}]\nbackends: [{name: a, address: 10.0.0.9}]\nloadBalancerSourceRanges: ${ranges}`,
+    );
+
+  test('are those of a Service, in their one form and order', () => {
+    const [balancer] = resourcesOf(ranged('["FD00::/8", 10.0.0.0/8]'));
+    expect(balancer?.spec).toMatchObject({ loadBalancer: { sourceRanges: ['10.0.0.0/8', 'fd00::/8'] } });
+  });
+
+  test.each([
+    ['[10.0.0.1/8]', '[0]: 10.0.0.1/8 has host bits set: did you mean 10.0.0.0/8?'],
+    ['[10.0.0.0/8, "10.0.0.0/8 "]', '[1]: 10.0.0.0/8 is here twice: remove one'],
+  ])('%s are refused', (ranges, message) => {
+    expect(wrong(ranged(ranges)).join('\n')).toContain(`spec.loadBalancerSourceRanges${message}`);
+  });
+
+  test('are not an empty list, which would say nothing', () => {
+    expect(wrong(ranged('[]')).length).toBe(1);
   });
 });
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Effect, SeenRequest } from '../forwarder/protocol.ts';
 import { sleep } from '../lab/command.ts';
 import { type ApiForwarder, startApiForwarder } from '../lab/forwarder-client.ts';
@@ -49,12 +49,25 @@ beforeAll(async () => {
   if ((await forwarder.silenceWatches(NODES)) !== 1) throw new Error('there is no watch of nodes to be silenced');
   silentSince = performance.now();
 });
+beforeEach(untilSound);
 afterEach(async () => {
   await churn?.stop();
 });
 afterAll(async () => {
   await lab?.down();
 });
+
+/** The controller takes a watch for sound, and forgets how often it has waited, after 5 s of it. */
+const SOUND_MS = 6_000;
+
+/** Resolves when no watch has been asked for for so long: what one test did to them is no matter of the next. */
+async function untilSound(): Promise<void> {
+  const watches = async () => (await forwarder.requests()).filter(({ watch }) => watch).length;
+  for (let seen = -1, now = await watches(); seen !== now; now = await watches()) {
+    seen = now;
+    await sleep(SOUND_MS);
+  }
+}
 
 async function calmVersions(): Promise<Record<string, string>> {
   const services = await Promise.all(CALM.map((name) => cluster.service(name)));

@@ -30,7 +30,8 @@ const LOOKS = {
   file: FILES,
   // The lock is adduser's own.
   'file in /run': 'ls -A /run | grep -vx adduser',
-  unit: "systemctl list-units --all --plain --no-legend | awk '{print $1, $3}'",
+  // By name: some of the system's own are active after the first boot alone.
+  unit: "systemctl list-units --all --plain --no-legend | awk '{print $1}'",
   'enabled unit': "systemctl list-unit-files --no-legend | awk '{print $1, $2}'",
   process: "ps -eo user:32,comm --no-headers | grep -v ' ps$' | sort",
   // Without what a link is plugged into: that is another one after each boot.

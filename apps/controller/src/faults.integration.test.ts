@@ -1,8 +1,8 @@
+import type { Program } from '@fairlead/testing';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { startKubernetes, type Kubernetes } from '../test/kubernetes.ts';
 import { eventually } from '../test/loopback.ts';
 import { services, startRig, type Rig } from '../test/rig.ts';
-import type { Program } from '../test/program.ts';
 import { spawnController } from '../test/spawn-controller.ts';
 import { startTcpProxy, type TcpProxy } from '../test/tcp-proxy.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { nodeCommand, type Program, runProgram } from '@fairlead/testing';
 import type { ElectionTimes } from '../src/leadership.ts';
-import { runProgram, type Program } from './program.ts';
 
 export interface ProcessStart {
   readonly kubeConfig: string;
@@ -11,5 +11,5 @@ export interface ProcessStart {
 
 /** Starts a controller as a process of its own; end it by SIGKILL. */
 export function spawnController(start: ProcessStart): Program {
-  return runProgram(join(import.meta.dirname, 'controller-process.ts'), [JSON.stringify(start)]);
+  return runProgram([...nodeCommand(join(import.meta.dirname, 'controller-process.ts')), JSON.stringify(start)]);
 }

@@ -10,6 +10,7 @@ import { watchOwnAddresses } from './link-watch.ts';
 import { createMachineMetrics } from './metrics.ts';
 import { STATE_FILE } from './name.ts';
 import { NOTHING_JUDGED } from './node-judgement.ts';
+import { watchNetwork } from './network-watch.ts';
 import { watchNodes } from './node-watch.ts';
 import { watchOldWorkers } from './old-worker-watch.ts';
 import { capabilitiesOf, closeParts, type MachinePrograms, openParts } from './parts.ts';
@@ -114,6 +115,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     remembered: remembered?.judged ?? NOTHING_JUDGED,
     onJudged: (judged) => holder.useNodeChecks(judged),
     onFindings: (findings) => board.find('nodes', findings),
+    onPassing: watchNetwork({ ...parts, board, log }),
     onChange: () => reconciler.look(),
     log,
   });

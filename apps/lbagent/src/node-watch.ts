@@ -30,6 +30,8 @@ export interface NodeWatchParts {
   readonly onJudged: (judged: Judged) => void;
   /** Told after each round what a person should know of the nodes, one sentence each. */
   readonly onFindings: (findings: readonly string[]) => void;
+  /** Told in each round which checks pass, by check. */
+  readonly onPassing: (passing: ReadonlyMap<string, boolean>) => void;
   /** Some node was found alive or dead since the last look. */
   readonly onChange: () => void;
   readonly log: Logger;
@@ -49,6 +51,7 @@ export function watchNodes(parts: NodeWatchParts): () => void {
     const state = parts.state();
     if (!state || state.nodeSets.size === 0) return parts.onFindings([]);
     const passing = await passingChecks(parts.socket);
+    parts.onPassing(passing);
     const now = JSON.stringify([...passing]);
     if (seen !== '' && seen !== now) parts.onChange();
     seen = now;

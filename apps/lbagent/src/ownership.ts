@@ -1,6 +1,6 @@
 import type { MachineConfig } from '@fairlead/model';
 import { explainFailure } from '@fairlead/telemetry';
-import { prepareKeepalived, writeKeepalivedConfig, writeTrackFile } from './keepalived/files.ts';
+import { prepareKeepalived, writeKeepalivedConfig, writeLossyFile, writeTrackFile } from './keepalived/files.ts';
 import { keepalivedProblems, renderKeepalived, type ScriptMode } from './keepalived/render.ts';
 import type { ScriptPrograms } from './keepalived/scripts.ts';
 import type { KeepalivedPaths } from './keepalived/types.ts';
@@ -37,16 +37,26 @@ export interface Ownership {
    * told when this returns; throws when the file cannot be written.
    */
   setFit(fit: boolean): void;
+  /** Whether another machine is to be preferred where two claim the addresses; moves nothing by itself. As `setFit`. */
+  setLossy(lossy: boolean): void;
 }
 
 export function createOwnership(settings: OwnershipSettings, keepalived: Supervisor): Ownership {
   const { paths, programs, healthPort, scripts, user } = settings;
   const takeover = createTakeover(paths);
   let fit: boolean | undefined;
+  let lossy: boolean | undefined;
   let ensured: { readonly config: MachineConfig; readonly findings: readonly string[] } | undefined;
   let isPrepared = false;
+  const setLossy = (next: boolean): void => {
+    if (lossy === next) return;
+    writeLossyFile(paths, next);
+    lossy = next;
+  };
   const prepare = async (): Promise<void> => {
     await prepareKeepalived({ paths, programs, healthPort });
+    // Ours before keepalived makes it, which may be another user.
+    setLossy(lossy ?? false);
     isPrepared = true;
   };
   const ensureRunning = async (config: MachineConfig): Promise<readonly string[]> => {
@@ -76,5 +86,6 @@ export function createOwnership(settings: OwnershipSettings, keepalived: Supervi
       writeTrackFile(paths, next);
       fit = next;
     },
+    setLossy,
   };
 }

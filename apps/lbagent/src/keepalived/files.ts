@@ -63,9 +63,18 @@ export async function prepareKeepalived({ paths, programs, healthPort }: Prepare
  * is there is overwritten in its place, which needs no room on the disk. It is told when this returns: clients wait.
  */
 export function writeTrackFile(paths: KeepalivedPaths, fit: boolean): void {
-  const file = openSync(keepalivedFiles(paths).track, constants.O_WRONLY | constants.O_CREAT, 0o644);
+  overwrite(keepalivedFiles(paths).track, fit ? '0\n' : '1\n');
+}
+
+/** Tells keepalived whether another machine is to be preferred where two claim the addresses; in the same way. */
+export function writeLossyFile(paths: KeepalivedPaths, lossy: boolean): void {
+  overwrite(keepalivedFiles(paths).lossy, lossy ? '1\n' : '0\n');
+}
+
+function overwrite(path: string, text: string): void {
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o644);
   try {
-    writeSync(file, fit ? '0\n' : '1\n', 0);
+    writeSync(file, text, 0);
   } finally {
     closeSync(file);
   }

@@ -5,6 +5,7 @@ import { inNamespaces } from '../processes/namespace.fixture.ts';
 
 const FIXTURE = join(import.meta.dirname, 'keepalived.fixture.ts');
 const PAIR = join(import.meta.dirname, 'faults.fixture.ts');
+const LOSSY = join(import.meta.dirname, 'lossy.fixture.ts');
 
 function golden(name: string): string {
   return readFileSync(join(import.meta.dirname, 'golden', name), 'utf8');
@@ -68,6 +69,18 @@ describe('the net without lbagent', () => {
     const seen = await inNamespaces<{ silentMs: number }>(FIXTURE, 'checks');
     expect(seen).toMatchObject({ running: 0, stopped: 1, again: 0, dead: 1 });
     expect(seen.silentMs).toBeGreaterThan(800);
+  });
+});
+
+describe('a machine that is said to lose packets', () => {
+  it('keeps its addresses until another that loses none claims them; where both lose, all is as ever', async () => {
+    expect(await inNamespaces(LOSSY, 'lossyMachines')).toEqual({
+      none: ['lb-1'],
+      said: ['lb-1'],
+      both: ['lb-1'],
+      first: ['lb-2'],
+      noMore: ['lb-2'],
+    });
   });
 });
 

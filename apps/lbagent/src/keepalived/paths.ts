@@ -6,6 +6,8 @@ export interface KeepalivedFiles {
   readonly vrrpPid: string;
   /** 0: fit to own addresses. 1: not. Written by lbagent. */
   readonly track: string;
+  /** 0: as good a choice as its place in the set says. 1: any other is better. Written by lbagent. */
+  readonly lossy: string;
   readonly fifo: string;
   readonly notifyScript: string;
   readonly checkScript: string;
@@ -16,6 +18,7 @@ export function keepalivedFiles(paths: KeepalivedPaths): KeepalivedFiles {
     pid: `${paths.runDirectory}/keepalived.pid`,
     vrrpPid: `${paths.runDirectory}/keepalived-vrrp.pid`,
     track: `${paths.runDirectory}/haproxy-unfit`,
+    lossy: `${paths.runDirectory}/network-lossy`,
     fifo: `${paths.runDirectory}/vrrp-events`,
     notifyScript: `${paths.directory}/notify.sh`,
     checkScript: `${paths.directory}/check-haproxy.sh`,

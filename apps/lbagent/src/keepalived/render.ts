@@ -83,11 +83,21 @@ export function renderKeepalived(input: KeepalivedInput): string {
     '    weight 0',
     '    init_file 0',
     '}',
+    '',
+    // Moves nothing by itself: it decides which of two masters yields.
+    'track_file network_lossy {',
+    `    file ${files.lossy}`,
+    `    weight -${LOSSY_WEIGHT}`,
+    '    init_file 0',
+    '}',
     ...(checks ? ['', ...renderCheck(files.checkScript)] : []),
     ...instances.flatMap((vrrp) => ['', ...renderInstance(vrrp, input)]),
     '',
   ].join('\n');
 }
+
+/** Below every machine of the same set that loses nothing, up to eight of them; those that lose keep their order. */
+const LOSSY_WEIGHT = 200;
 
 /** The net for when lbagent is dead: it writes the track file sooner. */
 function renderCheck(script: string): readonly string[] {
@@ -127,6 +137,7 @@ function renderInstance(vrrp: VrrpInstance, { config, paths, scripts }: Keepaliv
     '    }',
     '    track_file {',
     '        haproxy_unfit weight 0',
+    `        network_lossy weight -${LOSSY_WEIGHT}`,
     '    }',
     ...(scripts !== 'lbagent'
       ? [

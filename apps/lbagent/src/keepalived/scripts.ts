@@ -13,7 +13,8 @@ export interface ScriptPrograms {
  * PURE. The script that keepalived runs at each change of state, as `notify.sh DEVICE ANCHOR INSTANCE NAME STATE`.
  * It needs nothing of lbagent but the prepared batches. Scripts of two changes may overlap and overtake each other, so
  * each takes its turn, and the last word is not the state it was called with but whether the anchor is on the link.
- * Announcements are repeated after 50 ms and 500 ms: the last owner may have answered for a VIP after the first.
+ * Announcements are repeated after 50 ms and 500 ms, because the last owner may have answered for a VIP after the first,
+ * and some more times, because one that loses packets may claim them again.
  */
 export function renderNotifyScript(paths: KeepalivedPaths, programs: ScriptPrograms): string {
   const fallback =
@@ -53,10 +54,20 @@ announce() {
 }
 
 announce_again() {
-  for pause in 0.05 0.45; do
+  for pause in 0.05 0.45 1 2 4 8; do
     sleep $pause
     owns || return
     announce
+  done
+}
+
+announce_often() {
+  exec 7>"$directory/$name.often-lock"
+  ${programs.flock} -n 7 || return
+  turn=0
+  while [ $turn -lt 60 ] && sleep 0.5 && owns; do
+    announce
+    turn=$((turn + 1))
   done
 }
 
@@ -65,6 +76,8 @@ if [ $state = MASTER_RX_LOWER_PRI ]; then
   exec 8>"$directory/$name.announce-lock"
   ${programs.flock} -n 8 || exit 0
   owns && announce
+  # Of some of its takeovers we hear nothing: what it then said of the addresses is to be corrected all the same.
+  (exec 8>&- >/dev/null 2>&1; announce_often) &
   sleep 0.3
   exit 0
 fi

@@ -28,10 +28,20 @@ announce() {
 }
 
 announce_again() {
-  for pause in 0.05 0.45; do
+  for pause in 0.05 0.45 1 2 4 8; do
     sleep $pause
     owns || return
     announce
+  done
+}
+
+announce_often() {
+  exec 7>"$directory/$name.often-lock"
+  /usr/bin/flock -n 7 || return
+  turn=0
+  while [ $turn -lt 60 ] && sleep 0.5 && owns; do
+    announce
+    turn=$((turn + 1))
   done
 }
 
@@ -40,6 +50,8 @@ if [ $state = MASTER_RX_LOWER_PRI ]; then
   exec 8>"$directory/$name.announce-lock"
   /usr/bin/flock -n 8 || exit 0
   owns && announce
+  # Of some of its takeovers we hear nothing: what it then said of the addresses is to be corrected all the same.
+  (exec 8>&- >/dev/null 2>&1; announce_often) &
   sleep 0.3
   exit 0
 fi

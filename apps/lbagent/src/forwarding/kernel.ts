@@ -1,0 +1,137 @@
+import { formatEndpoint } from '@fairlead/model';
+import { isMissing, parseComplaint } from '../nftables/parse.ts';
+import { openLineTool } from '../processes/line-tool.ts';
+import { run, runOrThrow } from '../processes/run.ts';
+import { type BaseSettings, renderBase, TABLE } from './base.ts';
+import { FAMILIES } from './families.ts';
+import { createFlows } from './flows.ts';
+import { parseForwarding } from './parse.ts';
+import { renderChange } from './render.ts';
+import { openRouter, type RouterPaths } from './router.ts';
+import type { Forwarding, ForwardingObserved, ObservedForward } from './types.ts';
+
+export interface ForwardingOptions extends RouterPaths {
+  /** Path of nft. */
+  readonly nft: string;
+  /** Path of conntrack; absent: flows go on where they went until they are silent for two minutes. */
+  readonly conntrack?: string;
+}
+
+/** nft refused a change; nothing of it is in force. */
+export class ForwardingFailure extends Error {
+  override readonly name = 'ForwardingFailure';
+  /** True: no other change would be taken either. */
+  readonly forAll: boolean;
+
+  constructor(message: string, forAll: boolean) {
+    super(message);
+    this.forAll = forAll;
+  }
+}
+
+const ABSENT: ForwardingObserved = { base: 'absent', forwards: [] };
+
+/** Changes go through one `nft -i` that stays, and is started when there is something to forward; looking starts some of its own. */
+export function openForwarding(options: ForwardingOptions): Forwarding {
+  const { nft } = options;
+  const router = openRouter(options);
+  const flows = createFlows(options.conntrack);
+  const tool = openLineTool({
+    argv: [nft, '-i'],
+    sentinel: 'fairlead_sync',
+    complaint: /(?:[^\n]*Error: [^\n]*\n)?[^\n]*fairlead_sync\n[ \t^~]*\n/,
+  });
+  /** Undefined: not known, look. */
+  let base: ForwardingObserved['base'] | undefined;
+  const inForce = new Map<string, Pick<ObservedForward, 'vip' | 'port'>>();
+
+  const settings = async (): Promise<BaseSettings> => ({ guard: await router.isOurs() });
+
+  async function putBase(): Promise<readonly string[]> {
+    const repairs = await router.enable();
+    const { code, stderr } = await run([nft, '-f', '-'], { input: renderBase(await settings()) });
+    if (code !== 0) throw new ForwardingFailure(`this kernel cannot forward UDP (${firstLine(stderr)}): ${REMEDY}`, true);
+    base = 'intact';
+    return repairs;
+  }
+
+  async function remove(): Promise<void> {
+    await runOrThrow([nft, '-f', '-'], { input: `add table inet ${TABLE}\ndelete table inet ${TABLE}\n` });
+    await router.restore();
+    base = 'absent';
+    inForce.clear();
+  }
+
+  return {
+    async observe() {
+      // What is not there comes by nobody but us.
+      if (base === 'absent') return ABSENT;
+      const seen = await look(nft, await settings());
+      base = seen.base === 'intact' && !(await router.isOn()) ? 'altered' : seen.base;
+      inForce.clear();
+      for (const each of seen.forwards) inForce.set(formatEndpoint(each.vip, each.port), each);
+      return { ...seen, base };
+    },
+
+    async ensure(needed, seen) {
+      if (!needed) {
+        if (seen !== 'absent') await remove();
+        return [];
+      }
+      if (seen === 'intact') return [];
+      const repairs = await putBase();
+      return seen === 'absent' ? [] : [`UDP forwarding was ${seen}`, ...repairs];
+    },
+
+    async apply(change) {
+      for (const { vip, port } of change.remove) inForce.delete(formatEndpoint(vip, port));
+      for (const { vip, port } of change.put) inForce.set(formatEndpoint(vip, port), { vip, port });
+      const line = renderChange(change, new Set([...inForce.values()].map(({ vip }) => vip)));
+      if (line === undefined) return;
+      if (base !== 'intact') await putBase();
+      // Every change may be repeated, so an nft that died is replaced and asked once more.
+      const { complaints } = await tool.send([line]).catch(() => tool.send([line]));
+      if (complaints.trim() !== '') {
+        const complaint = parseComplaint(complaints);
+        // Somebody took the table away: it is made anew the next time.
+        base = undefined;
+        const why = complaint?.message ?? complaints.trim().slice(0, 500);
+        throw new ForwardingFailure(`nft refused to forward UDP: ${why}`, complaint !== undefined && isMissing(complaint));
+      }
+      await flows.forget([...change.put, ...change.remove]);
+    },
+
+    forgetStrays: (forwards) => flows.forget(forwards),
+    problems: () => flows.problems(base === 'intact'),
+    close: () => tool.close(),
+  };
+}
+
+const REMEDY = 'load the modules nft_chain_nat, nft_nat, nft_masq, nft_hash and nf_conntrack, or boot a kernel that has them';
+
+async function look(nft: string, settings: BaseSettings): Promise<ForwardingObserved> {
+  const listings = await Promise.all([
+    run([nft, '-t', '-j', 'list', 'table', 'inet', TABLE]),
+    run([nft, '-j', 'list', 'sets', 'table', 'inet', TABLE]),
+    ...Object.values(FAMILIES).map(({ chains }) => run([nft, '-j', 'list', 'map', 'inet', TABLE, chains])),
+  ]);
+  const [table] = listings;
+  if (table!.code !== 0) {
+    if (table!.stderr.includes('No such file or directory')) return ABSENT;
+    throw new Error(`nft cannot list table inet ${TABLE}: ${firstLine(table!.stderr)}`);
+  }
+  return parseForwarding(
+    listings.filter(({ code }) => code === 0).map(({ stdout }) => stdout),
+    settings,
+  );
+}
+
+/** Takes the table away and restores what the kernel did before. That there is nothing of it is success. */
+export async function removeForwarding(nft: string, paths: RouterPaths): Promise<void> {
+  await runOrThrow([nft, '-f', '-'], { input: `add table inet ${TABLE}\ndelete table inet ${TABLE}\n` });
+  await openRouter(paths).restore();
+}
+
+function firstLine(text: string): string {
+  return text.trim().split('\n')[0]!.slice(0, 200) || 'it said nothing';
+}

@@ -7,6 +7,8 @@ import {
   type WorkerState,
 } from '@fairlead/haproxy';
 import { familyOf, type MachineConfig } from '@fairlead/model';
+import { sealOf } from './forwarding/render.ts';
+import type { ObservedForward } from './forwarding/types.ts';
 import { ownedInstances } from './keepalived/state.ts';
 import { linkAddressKey } from './links/plan.ts';
 import type { LinksObserved, ObservedAddress, ObservedLink } from './links/types.ts';
@@ -27,6 +29,7 @@ export interface View extends Observed {
   };
   readonly caught: Map<string, CaughtPort>;
   readonly limits: Map<string, Limit>;
+  readonly forwards: Map<string, ObservedForward>;
   readonly addresses: Map<string, ObservedAddress>;
   readonly links: readonly ObservedLink[];
   /** Backends that a service is sent to. */
@@ -41,12 +44,13 @@ export interface Seen {
   readonly worker: WorkerState;
   readonly caught: readonly CaughtPort[];
   readonly limits: readonly Limit[];
+  readonly forwards: readonly ObservedForward[];
   readonly links: LinksObserved;
   readonly config: MachineConfig;
 }
 
 /** A view of its own, so that changing it changes nothing else. */
-export function viewOf({ worker, caught, limits, links, config }: Seen): View {
+export function viewOf({ worker, caught, limits, forwards, links, config }: Seen): View {
   const backends = [...worker.backends].map(
     ([name, backend]) => [name, { ...backend, servers: new Map(backend.servers) }] as const,
   );
@@ -56,6 +60,7 @@ export function viewOf({ worker, caught, limits, links, config }: Seen): View {
     worker: { info: worker.info, backends: new Map(backends), services: new Map(worker.services) },
     caught: new Map(caught.map((each) => [mapKey(each.address, each.port), each])),
     limits: new Map(limits.map((each) => [limitedService(each), each])),
+    forwards: new Map(forwards.map((each) => [mapKey(each.vip, each.port, 'UDP'), each])),
     addresses: new Map(links.addresses.map((each) => [linkAddressKey(each), each])),
     links: links.links,
     routed: new Set(worker.services.values()),
@@ -143,6 +148,14 @@ export function advance(view: View, step: Step): void {
       return;
     case 'release':
       view.caught.delete(step.key);
+      return;
+    case 'forward': {
+      const { vip, port } = step.forward;
+      view.forwards.set(step.key, { vip, port, seal: sealOf(step.forward) });
+      return;
+    }
+    case 'stop-forwarding':
+      view.forwards.delete(step.key);
       return;
   }
 }

@@ -30,7 +30,8 @@ function wanted(...services: { id: string; port: number; backends: number[]; on?
       stage: 'serving' as const,
     }));
     const vip = address(on);
-    return { key: `${vip}|${port}`, loadBalancerId: id, owner: id, vip, port, profile: { kind: 'plain' }, servers };
+    const at = { key: `${vip}|${port}`, vip, port, protocol: 'TCP' } as const;
+    return { ...at, loadBalancerId: id, owner: id, profile: { kind: 'plain' }, servers };
   });
   return {
     services: new Map(all.map((each) => [each.key, each])),

@@ -1,10 +1,10 @@
 import { pause, systemClock } from '@fairlead/control-loop';
-import type { Address, PlacedLoadBalancer } from '@fairlead/model';
-import { connect } from 'node:net';
+import type { Address, PlacedLoadBalancer, Protocol } from '@fairlead/model';
+import { askBackend } from './ask-backend.ts';
 import type { Wanted, WantedService } from './wanted.ts';
 
-/** Whether a connection to a backend is accepted; never rejects. */
-export type Ask = (address: Address, port: number) => Promise<boolean>;
+/** Whether a backend is there: a connection is accepted, or a datagram is not refused; never rejects. */
+export type Ask = (address: Address, port: number, protocol: Protocol) => Promise<boolean>;
 
 /** By id. */
 type LoadBalancers = ReadonlyMap<string, Pick<PlacedLoadBalancer, 'loadBalancer' | 'addresses'>>;
@@ -21,7 +21,7 @@ export interface Answers {
 }
 
 /** `onAnswer` is told what is left whenever one has answered. */
-export function followAnswers(onAnswer: (unanswered: readonly string[]) => void, ask: Ask = accepts): Answers {
+export function followAnswers(onAnswer: (unanswered: readonly string[]) => void, ask: Ask = askBackend): Answers {
   let known: LoadBalancers | undefined;
   const asking = new Map<string, AbortController>();
   const unanswered = (): readonly string[] => [...asking.keys()].sort();
@@ -34,9 +34,9 @@ export function followAnswers(onAnswer: (unanswered: readonly string[]) => void,
         ({ loadBalancerId, key }) => loadBalancerId === id && !answered.has(key),
       );
       if (open.length === 0) break;
-      for (const { key, servers } of open) {
+      for (const { key, servers, protocol } of open) {
         const server = servers[round % servers.length];
-        if (server && (await ask(server.address, server.port))) answered.add(key);
+        if (server && (await ask(server.address, server.port, protocol))) answered.add(key);
       }
       // One backend after the other without a wait; then all of them again.
       if ((round + 1) % Math.max(1, open[0]!.servers.length) === 0) await pause(systemClock, AGAIN_MS, signal);
@@ -79,14 +79,3 @@ export function followAnswers(onAnswer: (unanswered: readonly string[]) => void,
 
 /** Between two rounds over the backends of a load balancer. A node opens a NodePort within a second or two. */
 const AGAIN_MS = 20;
-const ASK_TIMEOUT_MS = 250;
-
-const accepts: Ask = (host, port) =>
-  new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: ASK_TIMEOUT_MS });
-    const done = (accepted: boolean) => () => {
-      socket.destroy();
-      resolve(accepted);
-    };
-    socket.on('connect', done(true)).on('error', done(false)).on('timeout', done(false));
-  });

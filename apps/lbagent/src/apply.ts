@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { advance, type View } from './advance.ts';
 import { applyLimits } from './apply-limits.ts';
 import { commandsOf } from './commands.ts';
+import { ForwardingFailure } from './forwarding/kernel.ts';
+import type { Forwarding } from './forwarding/types.ts';
 import type { Links } from './links/types.ts';
 import { isRefusal } from './nftables/kernel.ts';
 import type { Nftables } from './nftables/types.ts';
@@ -12,6 +14,7 @@ export interface DataPlane {
   readonly runtime: CommandSocket;
   readonly mapFile: string;
   readonly nftables: Nftables;
+  readonly forwarding: Forwarding;
   readonly links: Links;
 }
 
@@ -49,6 +52,9 @@ export async function apply(steps: readonly Step[], plane: DataPlane, view: View
     } else if (group.channel === 'nftables') {
       await addresses;
       done += await applyCaught(possible, plane, { failed, note });
+    } else if (group.channel === 'forwarding') {
+      await addresses;
+      done += await applyForwards(possible, plane, { failed, note });
     } else {
       const outcome = await applyToHaproxy(possible, plane, { failed, note });
       done += outcome.done;
@@ -59,7 +65,7 @@ export async function apply(steps: readonly Step[], plane: DataPlane, view: View
   return { done, pending, failed };
 }
 
-type Channel = 'links' | 'servers' | 'map' | 'nftables' | 'limits';
+type Channel = 'links' | 'servers' | 'map' | 'nftables' | 'limits' | 'forwarding';
 
 /** Where steps leave what came of them. */
 export interface Notes {
@@ -84,6 +90,8 @@ const CHANNEL: Readonly<Record<Step['kind'], Channel>> = {
   limit: 'limits',
   catch: 'nftables',
   release: 'nftables',
+  forward: 'forwarding',
+  'stop-forwarding': 'forwarding',
 };
 
 function inGroups(steps: readonly Step[]): readonly { readonly channel: Channel; readonly steps: readonly Step[] }[] {
@@ -96,7 +104,7 @@ function inGroups(steps: readonly Step[]): readonly { readonly channel: Channel;
   return groups;
 }
 
-const BUILDS_ON: ReadonlySet<Step['kind']> = new Set(['add-service', 'move-service', 'catch']);
+const BUILDS_ON: ReadonlySet<Step['kind']> = new Set(['add-service', 'move-service', 'catch', 'forward']);
 
 function dependsOnFailed(step: Step, failed: ReadonlyMap<string, string>): boolean {
   // What could not be taken away must not be left open to everyone.
@@ -184,6 +192,27 @@ async function applyCaught(steps: readonly Step[], plane: DataPlane, notes: Note
   }
   let done = 0;
   for (const step of steps) done += await applyCaught([step], plane, notes);
+  return done;
+}
+
+/** All in one transaction; if nft refuses it, each for itself, unless it would refuse them all. */
+async function applyForwards(steps: readonly Step[], plane: DataPlane, notes: Notes): Promise<number> {
+  const put = steps.flatMap((step) => (step.kind === 'forward' ? [step.forward] : []));
+  const remove = steps.flatMap((step) => (step.kind === 'stop-forwarding' ? [step] : []));
+  if (steps.length === 0) return 0;
+  try {
+    await plane.forwarding.apply({ put, remove });
+    for (const step of steps) notes.note(step);
+    return steps.length;
+  } catch (error) {
+    if (!(error instanceof ForwardingFailure)) throw error;
+    if (steps.length === 1 || error.forAll) {
+      for (const step of steps) notes.failed.set(subjectOf(step), error.message);
+      return 0;
+    }
+  }
+  let done = 0;
+  for (const step of steps) done += await applyForwards([step], plane, notes);
   return done;
 }
 

@@ -83,7 +83,7 @@ export function* assignToFile(
       checkPlaces,
     );
     if (!servers) throw new Error(`the stock of node checks is too small for ${service.owner}: this is a defect`);
-    services.set(key, { wanted: service, backend: backendName(service.vip, service.port), servers });
+    services.set(key, { wanted: service, backend: backendName(service.vip, service.port, service.protocol), servers });
     yield;
   }
   return { services, nodeChecks, unplaced: [] };

@@ -32,6 +32,7 @@ const LIMIT = {
   inForce: true,
   allowed: ['10.0.0.0/8', '192.168.0.0/16'],
 };
+const FORWARD = { vip: VIP, port: 53, seal: 'a' };
 
 function view(): View {
   const worker = {
@@ -39,7 +40,8 @@ function view(): View {
     backends: new Map([[BACKEND, { servers: new Map([[SERVER.name, SERVER]]) }]]),
     services: new Map([[KEY, BACKEND]]),
   };
-  return viewOf({ worker, caught: [{ address: VIP, port: 80 }], limits: [LIMIT], links: LINKS, config: CONFIG });
+  const caught = [{ address: VIP, port: 80 }];
+  return viewOf({ worker, caught, limits: [LIMIT], forwards: [FORWARD], links: LINKS, config: CONFIG });
 }
 
 function differenceOf(change: Partial<Surveyed>, left = view()): string | undefined {
@@ -49,6 +51,7 @@ function differenceOf(change: Partial<Surveyed>, left = view()): string | undefi
     services: new Map([[KEY, BACKEND]]),
     caught: [{ address: VIP, port: 80 }],
     limits: [{ ...LIMIT, allowed: LIMIT.allowed.toReversed() }],
+    forwards: [FORWARD],
     links: LINKS,
     ...change,
   };

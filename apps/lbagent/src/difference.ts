@@ -1,5 +1,6 @@
 import { mapKey, type ObservedServer, type ServerRow, type WorkerInfo } from '@fairlead/haproxy';
 import { limitedService, type View } from './advance.ts';
+import type { ObservedForward } from './forwarding/types.ts';
 import { ownedInstances } from './keepalived/state.ts';
 import { linkAddressKey } from './links/plan.ts';
 import type { LinksObserved } from './links/types.ts';
@@ -14,6 +15,7 @@ export interface Surveyed {
   readonly services: ReadonlyMap<string, string>;
   readonly caught: readonly CaughtPort[];
   readonly limits: readonly Limit[];
+  readonly forwards: readonly ObservedForward[];
   readonly links: LinksObserved;
 }
 
@@ -28,6 +30,7 @@ export function* findDifference(view: View, seen: Surveyed): Generator<void, str
     (yield* differenceOfServices(view, seen)) ??
     (yield* differenceOfCaught(view, seen)) ??
     (yield* differenceOfLimits(view, seen)) ??
+    (yield* differenceOfForwards(view, seen)) ??
     (yield* differenceOfLinks(view, seen))
   );
 }
@@ -80,6 +83,15 @@ function* differenceOfLimits(view: View, { limits }: Surveyed): Generator<void, 
   const seen = new Map(limits.map((each) => [limitedService(each), each]));
   for (const key of keysOf(view.limits, seen)) {
     if (differs(view.limits.get(key), seen.get(key)) && !view.touched.has(key)) return `who may connect: ${key}`;
+    yield;
+  }
+  return undefined;
+}
+
+function* differenceOfForwards(view: View, { forwards }: Surveyed): Generator<void, string | undefined> {
+  const seen = new Map(forwards.map((each) => [mapKey(each.vip, each.port, 'UDP'), each]));
+  for (const key of keysOf(view.forwards, seen)) {
+    if (view.forwards.get(key)?.seal !== seen.get(key)?.seal && !view.touched.has(key)) return `UDP forward ${key}`;
     yield;
   }
   return undefined;

@@ -104,6 +104,7 @@ function configOf(assignment: Assignment, stock: number, settings: HaproxySettin
     backends: services.map(({ wanted, servers }) => ({
       vip: wanted.vip,
       port: wanted.port,
+      protocol: wanted.protocol,
       profile: wanted.profile,
       servers: servers.filter(({ stage }) => stage === 'serving'),
       owner: wanted.owner,

@@ -2,6 +2,7 @@ import { openCommandSocket } from '@fairlead/haproxy';
 import { explainFailure, type HealthBoard, type Logger, type Registry } from '@fairlead/telemetry';
 import { mkdir } from 'node:fs/promises';
 import type { NamedConfig } from './config.ts';
+import { watchForwards } from './forward-watch.ts';
 import { createHaproxySide } from './haproxy-side.ts';
 import { createHolder, type Holder } from './holder.ts';
 import { whyHaproxyCannotRun } from './preflight/look.ts';
@@ -119,6 +120,11 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     onChange: () => reconciler.look(),
     log,
   });
+  const unwatchForwards = watchForwards({
+    socket: openCommandSocket(parts.haproxy.statsSocket, NODE_WATCH_TIMEOUT_MS),
+    current: () => reconciler.current(),
+    onChange: () => reconciler.look(),
+  });
   const unwatchOldWorkers = watchOldWorkers({
     ...parts.haproxy,
     drainSeconds: config.drainSeconds,
@@ -139,6 +145,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
       stopFollowing();
       unwatchLinks();
       unwatchNodes();
+      unwatchForwards();
       unwatchOldWorkers();
       await reconciler.stop();
       await shutOut.stop();

@@ -197,10 +197,11 @@ async function serveMachine(settings: RunConfig): Promise<void> {
 
 async function readConfig(config: RunConfig, { nft }: MachinePrograms) {
   const listed = await run([nft, 'list', 'table', 'inet', 'fairlead']);
+  const forwarding = await run([nft, 'list', 'table', 'inet', 'fairlead_udp']);
   return {
     haproxyConfig: (await readIfThere(config.haproxyConfig)) ?? '',
     keepalivedConfig: (await readIfThere(config.keepalivedConfig)) ?? '',
-    nftables: listed.code === 0 ? listed.stdout : listed.stderr,
+    nftables: (listed.code === 0 ? listed.stdout : listed.stderr) + (forwarding.code === 0 ? forwarding.stdout : ''),
   };
 }
 

@@ -41,6 +41,7 @@ export function narrow({ before, wanted, unfinished }: Wish, view: View): Narrow
       },
       caught: only(view.caught, keys),
       limits: only(view.limits, keys),
+      forwards: only(view.forwards, keys),
       addresses: only(view.addresses, new Set([...vips].flatMap((vip) => placesOf(vip, [before, wanted])))),
     },
   };

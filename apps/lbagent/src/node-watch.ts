@@ -160,8 +160,8 @@ function sharedNodePorts(state: MachineState, cluster: string, family: AddressFa
   const ports = new Set<number>();
   for (const { loadBalancer } of state.loadBalancers.values()) {
     if (loadBalancer.cluster !== cluster || !loadBalancer.families.includes(family)) continue;
-    for (const { target } of loadBalancer.ports) {
-      if (target.kind === 'node-port' && target.nodes === 'all') ports.add(target.nodePort);
+    for (const { target, protocol } of loadBalancer.ports) {
+      if (protocol === 'TCP' && target.kind === 'node-port' && target.nodes === 'all') ports.add(target.nodePort);
     }
   }
   return [...ports].sort((a, b) => a - b);

@@ -4,6 +4,8 @@ import { VERSION } from '@fairlead/telemetry';
 import { release, userInfo } from 'node:os';
 import type { DataPlane } from './apply.ts';
 import type { NamedConfig, RunConfig } from './config.ts';
+import { openForwarding } from './forwarding/kernel.ts';
+import { FORWARD_NOTE, type RouterPaths } from './forwarding/router.ts';
 import type { HaproxySettings } from './haproxy-files.ts';
 import type { KeepalivedPaths } from './keepalived/types.ts';
 import { createKernelSide, type KernelSide, type KernelSideSettings, rulesetOf } from './kernel-side.ts';
@@ -29,6 +31,7 @@ export interface MachinePrograms {
   readonly ip: string;
   readonly flock: string;
   readonly arping?: string;
+  readonly conntrack?: string;
   readonly setpriv?: string;
   readonly systemctl: string;
 }
@@ -56,7 +59,12 @@ export function openParts(config: NamedConfig, programs: MachinePrograms, onLack
   const kernelSettings = kernelSettingsOf(config, families);
   const settings = rulesetOf({ machine: config.name, members: [] }, kernelSettings);
   const nftables = openNftables({ nft: programs.nft, settings, onLack });
-  const { ip, flock, arping, setpriv, keepalived } = programs;
+  const { ip, flock, arping, conntrack, setpriv, keepalived } = programs;
+  const forwarding = openForwarding({
+    nft: programs.nft,
+    ...(conntrack ? { conntrack } : {}),
+    ...routerPaths(config),
+  });
   const links = openLinks({
     ip,
     ...(arping ? { arping } : {}),
@@ -77,7 +85,7 @@ export function openParts(config: NamedConfig, programs: MachinePrograms, onLack
   return {
     haproxy,
     paths,
-    plane: { runtime, mapFile: haproxy.mapFile, nftables, links },
+    plane: { runtime, mapFile: haproxy.mapFile, nftables, forwarding, links },
     kernel: createKernelSide(kernelSettings, nftables, links),
     ownership,
     supervisors,
@@ -106,7 +114,12 @@ export async function closeParts({ plane, supervisors }: Parts): Promise<void> {
   supervisors.haproxy.release();
   supervisors.keepalived.release();
   plane.runtime.close();
-  await Promise.all([plane.nftables.close(), plane.links.close()]);
+  await Promise.all([plane.nftables.close(), plane.forwarding.close(), plane.links.close()]);
+}
+
+/** Where it is noted that this machine is a router for our sake only. */
+export function routerPaths({ runDir }: Pick<RunConfig, 'runDir'>): RouterPaths {
+  return { procSys: '/proc/sys', note: `${runDir}/${FORWARD_NOTE}` };
 }
 
 export function keepalivedPaths(config: Pick<RunConfig, 'keepalivedConfig' | 'stateDir' | 'runDir'>): KeepalivedPaths {

@@ -67,7 +67,7 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   if (!input.view) await parts.haproxy.ensureRunning(wanted);
   const looked = input.look === 'all' || !input.view || (input.look === 'unfinished' && !isManageable(input.known));
   const { view, repairs } =
-    looked || !input.view ? await lookAt(held.state.config, parts) : { view: input.view, repairs: [] };
+    looked || !input.view ? await lookAt(held.state.config, wanted, parts) : { view: input.view, repairs: [] };
   const drain = drainRules(wanted.services, parts.options.drainSeconds);
   const options = { drain, owned: new Set(view.owned) };
   const part = !looked && input.known ? await partOf(view, { ...input, known: input.known }, parts) : undefined;
@@ -86,10 +86,30 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   const wantsFold = planned.assignment.unplaced.length > 0 || (low && input.foldWhenLow);
   const last = wantsFold ? await foldAndFinish(first, { wanted, options }, parts) : first;
   if (planned.steps.length > 0) parts.haproxy.rewrite();
+  await finishForwarding(last, wanted, parts);
   const { config } = held.state;
-  const settled = [parts.ownership.ensure(config, looked), parts.kernel.problems(config)];
+  const settled = [
+    parts.ownership.ensure(config, looked),
+    parts.kernel.problems(config),
+    parts.plane.forwarding.problems(),
+  ];
   const findings = [...last.trouble, ...(await Promise.all(settled)).flat()];
   return { ...last, repairs, findings, low: low && !last.reloaded };
+}
+
+function forwardsSome({ services }: Wanted): boolean {
+  for (const { protocol } of services.values()) if (protocol === 'UDP') return true;
+  return false;
+}
+
+/** A machine that forwards nothing is no router and remembers no flows. */
+async function finishForwarding(
+  { view, plan: { forwards }, planned }: Pick<Reached, 'view' | 'plan' | 'planned'>,
+  wanted: Wanted,
+  { plane: { forwarding } }: PassParts,
+): Promise<void> {
+  if (planned === 'all') await forwarding.forgetStrays([...forwards.values()]);
+  if (view.forwards.size === 0 && !forwardsSome(wanted)) await forwarding.retire();
 }
 
 /** With more unfinished backends than this it is cheaper to look at everything when it is their turn. */
@@ -112,11 +132,20 @@ async function partOf(
   return narrow({ before, wanted, unfinished }, view);
 }
 
-async function lookAt(config: MachineConfig, parts: PassParts): Promise<{ view: View; repairs: readonly string[] }> {
+async function lookAt(
+  config: MachineConfig,
+  wanted: Wanted,
+  parts: PassParts,
+): Promise<{ view: View; repairs: readonly string[] }> {
   const seen = await observe(config, parts.plane);
-  const repairs = [...(await parts.kernel.ensure(config, seen.base)), ...(await parts.haproxy.verify())];
+  const repairs = [
+    ...(await parts.kernel.ensure(config, seen.base)),
+    ...(seen.forwarding === 'altered' && forwardsSome(wanted) ? await parts.plane.forwarding.repair() : []),
+    ...(await parts.haproxy.verify()),
+  ];
   // A table that was made anew has lost what was in it.
-  const { view } = seen.base === 'intact' ? seen : await observe(config, parts.plane);
+  const isWhole = seen.base === 'intact' && seen.forwarding !== 'altered';
+  const { view } = isWhole ? seen : await observe(config, parts.plane);
   return { view, repairs };
 }
 

@@ -17,8 +17,8 @@ export function planLimits(wanted: Wanted, observed: ReadonlyMap<string, Limit>)
   return { add, remove: gone.flatMap(([key, limit]) => change(key, limit, undefined)) };
 }
 
-function limitOf({ vip, port, allowed }: WantedService): Limit | undefined {
-  return allowed && { address: vip, protocol: 'tcp', port, inForce: true, allowed };
+function limitOf({ vip, port, protocol, allowed }: WantedService): Limit | undefined {
+  return allowed && { address: vip, protocol: protocol === 'UDP' ? 'udp' : 'tcp', port, inForce: true, allowed };
 }
 
 /** Whether they let in others, as far as ranges tell that are apart. */

@@ -32,6 +32,7 @@ function freshView(slots = 8, nodeChecks = 8): View {
     worker: { info, backends, services: new Map() },
     caught: [],
     limits: [],
+    forwards: [],
     links: { links: [], addresses: [] },
   });
 }
@@ -337,7 +338,8 @@ describe('for any two wishes, one after the other', () => {
         settle(wantedOfWish(first), view);
         settle(wantedOfWish(second), view);
         const { worker, config } = view;
-        const counted = viewOf({ worker, config, caught: [], limits: [], links: { links: [], addresses: [] } });
+        const nothing = { caught: [], limits: [], forwards: [], links: { links: [], addresses: [] } };
+        const counted = viewOf({ worker, config, ...nothing });
         expect(view.freeSlots).toEqual(counted.freeSlots);
         expect(view.routed).toEqual(counted.routed);
       }),

@@ -5,6 +5,8 @@ import { diffAddresses } from './links/plan.ts';
 import type { LinkAddress, ObservedAddress } from './links/types.ts';
 import type { CaughtPort, Limit } from './nftables/types.ts';
 import { planLimits } from './plan-limits.ts';
+import type { Forward, ObservedForward } from './forwarding/types.ts';
+import { planForwards } from './plan-forwards.ts';
 import { freeNodeChecks, planServers } from './plan-servers.ts';
 import { type Halves, inOrder, type Step } from './step.ts';
 import { nodeCheckKey, type Wanted } from './wanted.ts';
@@ -16,6 +18,8 @@ export interface Plan {
   readonly assignment: Assignment;
   /** Backends of services that wait for a new server to come alive before an old one leaves: look again soon. */
   readonly postponed: readonly string[];
+  /** What of UDP it leads to, by map key. */
+  readonly forwards: ReadonlyMap<string, Forward>;
 }
 
 /** What is really there. */
@@ -25,6 +29,8 @@ export interface Observed {
   readonly caught: ReadonlyMap<string, CaughtPort>;
   /** By the service's key (`VIP|port`). */
   readonly limits: ReadonlyMap<string, Limit>;
+  /** What of UDP is forwarded, by map key. */
+  readonly forwards: ReadonlyMap<string, ObservedForward>;
   /** By `linkAddressKey`. */
   readonly addresses: ReadonlyMap<string, ObservedAddress>;
 }
@@ -44,6 +50,8 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
   const services = planServices(assignment, worker);
   const caught = planCaught(assignment, observed);
   const limits = planLimits(wanted, observed.limits);
+  const { postponed } = servers;
+  const forwards = planForwards({ wanted, assignment, worker, forwards: observed.forwards, postponed });
   const steps = [
     ...limits.add,
     ...addresses.add,
@@ -51,6 +59,8 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
     ...servers.add,
     ...services.add,
     ...caught.add,
+    ...forwards.add,
+    ...forwards.remove,
     ...caught.remove,
     ...services.remove,
     ...limits.remove,
@@ -59,7 +69,7 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
     ...(assignment.unplaced.length > 0 || servers.postponed.length > 0 ? [] : freeNodeChecks(wanted, worker)),
     ...addresses.remove,
   ];
-  return { steps, assignment, postponed: servers.postponed };
+  return { steps, assignment, postponed, forwards: forwards.wanted };
 }
 
 function planAddresses(wanted: Wanted, observed: Observed, { owned }: PlanOptions): Halves {
@@ -100,7 +110,9 @@ function planServices(assignment: Assignment, worker: WorkerState): Halves {
 
 function planCaught(assignment: Assignment, { caught }: Observed): Halves {
   const add = inOrder(assignment.services).flatMap(([key, { wanted }]): Step[] =>
-    caught.has(key) ? [] : [{ kind: 'catch', key, caught: { address: wanted.vip, port: wanted.port } }],
+    caught.has(key) || wanted.protocol !== 'TCP'
+      ? []
+      : [{ kind: 'catch', key, caught: { address: wanted.vip, port: wanted.port } }],
   );
   const kept = new Set([...assignment.services.keys(), ...assignment.unplaced]);
   const gone = inOrder(caught).filter(([key]) => !kept.has(key));

@@ -20,6 +20,9 @@ export async function findPrograms(
     return found ?? name;
   };
   const arping = findProgram('arping', path);
+  const conntrack = findProgram('conntrack', path);
+  const forUdp = { name: 'conntrack', package: 'conntrack (conntrack-tools)', isFor: 'UDP' };
+  seen.push(conntrack === undefined ? forUdp : { ...forUdp, path: conntrack });
   const setpriv = findProgram('setpriv', path);
   const asksSystemctl = processes === 'systemd' && unitControl === undefined;
   const programs = {
@@ -30,6 +33,7 @@ export async function findPrograms(
     flock: need('flock', 'util-linux'),
     systemctl: asksSystemctl ? need('systemctl', 'systemd') : 'systemctl',
     ...(arping ? { arping } : {}),
+    ...(conntrack ? { conntrack } : {}),
     ...(setpriv ? { setpriv } : {}),
   };
   const [haproxy, keepalived] = await Promise.all([

@@ -1,4 +1,6 @@
 import type { Server, ServerCheck } from '@fairlead/haproxy';
+import type { Address } from '@fairlead/model';
+import type { Forward } from './forwarding/types.ts';
 import type { LinkAddress } from './links/types.ts';
 import type { CaughtPort, Limit } from './nftables/types.ts';
 import type { NodeCheck } from './wanted.ts';
@@ -19,6 +21,8 @@ export type Step =
   | { readonly kind: 'limit'; readonly key: string; readonly from?: Limit; readonly to?: Limit }
   | { readonly kind: 'catch'; readonly key: string; readonly caught: CaughtPort }
   | { readonly kind: 'release'; readonly key: string; readonly caught: CaughtPort }
+  | { readonly kind: 'forward'; readonly key: string; readonly forward: Forward }
+  | { readonly kind: 'stop-forwarding'; readonly key: string; readonly vip: Address; readonly port: number }
   | { readonly kind: 'remove-service'; readonly key: string }
   | ({ readonly kind: 'drain-server' } & ServerAt)
   /** `force`: ends the connections it still has. Without it the server may stay for a while. */

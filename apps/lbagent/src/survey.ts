@@ -36,6 +36,7 @@ export async function survey(view: View, config: MachineConfig, parts: SurveyPar
   const commands = ['show info', 'show servers state', `show map ${plane.mapFile}`];
   const [info, servers, services] = (await surveySocket.run(commands)) as [string, string, string];
   const { base, caught, limits } = await plane.nftables.observe();
+  const forwarding = await plane.forwarding.observe();
   const links = await plane.links.observe();
   const seen = {
     info: parseInfo(info),
@@ -43,11 +44,16 @@ export async function survey(view: View, config: MachineConfig, parts: SurveyPar
     services: parseServiceMap(services),
     caught,
     limits,
+    forwards: forwarding.forwards,
     links,
   };
-  const difference = base === 'intact' ? await inSlices(findDifference(view, seen)) : `nftables table is ${base}`;
+  const isWhole = base === 'intact' && forwarding.base !== 'altered';
+  const difference = isWhole
+    ? await inSlices(findDifference(view, seen))
+    : `nftables table is ${base}, UDP forwarding ${forwarding.base}`;
   // What is amiss with the table is put right together with what was in it.
   const kernel = base === 'intact' ? await parts.kernel.ensure(config, base) : [];
   const repairs = [...kernel, ...(await parts.haproxy.verify())];
-  return { difference, repairs, findings: await parts.ownership.ensure(config, true) };
+  const findings = [...(await parts.ownership.ensure(config, true)), ...(await parts.plane.forwarding.problems())];
+  return { difference, repairs, findings };
 }

@@ -121,12 +121,13 @@ function oneService(
   const ids = serverIds(backends.map(definition));
   const profile: Profile = port.check.kind === 'http' ? { kind: 'http', path: port.check.path } : PLAIN;
   const servers = uniqueById(backends.map((backend, index) => ({ ...backend, id: ids[index]! })));
-  const key = mapKey(vip, port.port);
+  const key = mapKey(vip, port.port, port.protocol);
   const owner = displayName(lb) || lb.id;
   const drain = lb.drainTimeoutMs === undefined ? {} : { drainSeconds: Math.ceil(lb.drainTimeoutMs / 1000) };
   const allowed = lb.sourceRanges && allowedSources(lb.sourceRanges, familyOf(vip));
   const limit = allowed ? { allowed } : {};
-  return { service: { key, loadBalancerId: lb.id, owner, vip, port: port.port, profile, servers, ...drain, ...limit } };
+  const rest = { protocol: port.protocol, profile, servers, ...drain, ...limit };
+  return { service: { key, loadBalancerId: lb.id, owner, vip, port: port.port, ...rest } };
 }
 
 type Backend = Omit<WantedServer, 'id'>;
@@ -156,10 +157,12 @@ function backendsOf(lb: LoadBalancer, port: Port, vip: Address, around: Surround
 }
 
 function checkOf(port: Port, node: { address: Address; choice: NodeCheckChoice } | undefined): WantedCheck {
-  if (port.check.kind === 'tcp') return { kind: 'tcp' };
+  // What speaks UDP takes no connection, and need not answer what it does not understand.
+  const itself: WantedCheck = port.protocol === 'UDP' ? { kind: 'none' } : { kind: 'tcp' };
+  if (port.check.kind === 'tcp') return itself;
   if (port.check.kind === 'http') return { kind: 'http', port: port.check.port };
   // A backend that is not a node has nothing to share: it is asked itself.
-  if (!node) return { kind: 'tcp' };
+  if (!node) return itself;
   const check = nodeCheckOf(node.address, node.choice);
   return check ? { kind: 'node', check } : { kind: 'none' };
 }

@@ -1,12 +1,12 @@
 import type { Profile } from '@fairlead/haproxy';
-import { type Address, type AddressFamily, formatEndpoint, type Refusal } from '@fairlead/model';
+import { type Address, type AddressFamily, formatEndpoint, type Protocol, type Refusal } from '@fairlead/model';
 import type { NodeCheck, NodeCheckChoice } from './node-check-choice.ts';
 
 export type { NodeCheck } from './node-check-choice.ts';
 
 /** What this machine's data plane should be, whoever owns the addresses. */
 export interface Wanted {
-  /** By map key (`VIP|port`). */
+  /** By map key (`VIP|port`, for UDP `VIP|port/udp`). */
   readonly services: ReadonlyMap<string, WantedService>;
   /** By `nodeCheckKey`. */
   readonly nodeChecks: ReadonlyMap<string, NodeCheck>;
@@ -22,6 +22,7 @@ export interface WantedService {
   readonly owner: string;
   readonly vip: Address;
   readonly port: number;
+  readonly protocol: Protocol;
   readonly profile: Profile;
   readonly servers: readonly WantedServer[];
   /** How long a server that leaves keeps its connections; absent: as this machine thinks fit. */

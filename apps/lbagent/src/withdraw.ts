@@ -1,5 +1,7 @@
 import { openCommandSocket, readWorkerInfo } from '@fairlead/haproxy';
 import { pause, systemClock } from '@fairlead/control-loop';
+import { removeForwarding } from './forwarding/kernel.ts';
+import { FORWARD_NOTE } from './forwarding/router.ts';
 import { keepalivedFiles } from './keepalived/paths.ts';
 import type { KeepalivedPaths } from './keepalived/types.ts';
 import { kernelFamilies } from './links/families.ts';
@@ -42,6 +44,8 @@ export async function withdraw(options: WithdrawOptions): Promise<readonly strin
   const { anchors, devices } = await remembered(options.stateFile);
   await attempt('addresses are still there', () => removeAddresses(programs.ip, anchors));
   await attempt('the nftables table is still there', () => removeRuleset(programs.nft));
+  const router = { procSys, note: `${paths.runDirectory}/${FORWARD_NOTE}` };
+  await attempt('UDP is still forwarded', () => removeForwarding(programs.nft, router));
   const lack = kernelFamilies().includes('ipv6') ? {} : { ipv6: false as const };
   const routing = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices, ...lack };
   await attempt('the policy route is still there', () => removeRouting({ ip: programs.ip, procSys }, routing));

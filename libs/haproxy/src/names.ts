@@ -1,4 +1,4 @@
-import type { Address } from '@fairlead/model';
+import type { Address, Protocol } from '@fairlead/model';
 import { hash32 } from './hash.ts';
 
 /** The path that kube-proxy answers health checks at, for nodes and for Services of policy Local. */
@@ -19,9 +19,9 @@ export function profileName(profile: Profile): string {
   return `http${hash32(profile.path).toString(16).padStart(8, '0')}`;
 }
 
-/** The backend's name in haproxy.cfg: `backend_192.168.0.157_80`. */
-export function backendName(vip: Address, port: number): string {
-  return `backend_${vip}_${port}`;
+/** The backend's name in haproxy.cfg: `backend_192.168.0.157_80`, and `backend_192.168.0.157_53_udp`. */
+export function backendName(vip: Address, port: number, protocol: Protocol = 'TCP'): string {
+  return `backend_${vip}_${port}${protocol === 'UDP' ? '_udp' : ''}`;
 }
 
 /** The frontend's name in the log: `frontend_192.168.0.157_80`. */
@@ -29,9 +29,9 @@ export function frontendName(vip: Address, port: number): string {
   return `frontend_${vip}_${port}`;
 }
 
-/** The key of the service map: `192.168.0.157|80`. */
-export function mapKey(vip: Address, port: number): string {
-  return `${vip}|${port}`;
+/** The key of the service map: `192.168.0.157|80`. No connection ever asks for that of UDP, `192.168.0.157|53/udp`. */
+export function mapKey(vip: Address, port: number, protocol: Protocol = 'TCP'): string {
+  return `${vip}|${port}${protocol === 'UDP' ? '/udp' : ''}`;
 }
 
 /** An empty backend, declared before anybody needs it. */

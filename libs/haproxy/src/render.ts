@@ -1,4 +1,4 @@
-import type { Address, AddressFamily } from '@fairlead/model';
+import type { Address, AddressFamily, Protocol } from '@fairlead/model';
 import { familyOf, formatEndpoint, ipv4ToNumber, isCheckPath } from '@fairlead/model';
 import { backendId, backendName, frontendName, HEALTHZ_PATH, mapKey, type Profile, slotName } from './names.ts';
 import { type Server, serverParameters } from './server-line.ts';
@@ -37,6 +37,8 @@ export interface NodeCheckTarget {
 export interface NamedBackend {
   readonly vip: Address;
   readonly port: number;
+  /** UDP: nobody is sent there, its checks say who is alive. Absent: TCP. */
+  readonly protocol?: Protocol;
   readonly profile: Profile;
   readonly servers: readonly Server[];
   /** Whose it is, for people; anything that is not plain is replaced. */
@@ -86,15 +88,17 @@ export function* renderConfigPieces(config: HaproxyConfig, marker = MARKER_PLACE
 }
 
 /** services.map: one `VIP|port backend` a line. */
-export function renderServiceMap(backends: readonly Pick<NamedBackend, 'vip' | 'port'>[]): string {
+export function renderServiceMap(backends: readonly Pick<NamedBackend, 'vip' | 'port' | 'protocol'>[]): string {
   return [...renderServiceMapPieces(backends)].join('');
 }
 
 /** The same line by line. */
 export function* renderServiceMapPieces(
-  backends: readonly Pick<NamedBackend, 'vip' | 'port'>[],
+  backends: readonly Pick<NamedBackend, 'vip' | 'port' | 'protocol'>[],
 ): Generator<string, void> {
-  for (const { vip, port } of inOrder(backends)) yield `${mapKey(vip, port)} ${backendName(vip, port)}\n`;
+  for (const { vip, port, protocol } of inOrder(backends)) {
+    yield `${mapKey(vip, port, protocol)} ${backendName(vip, port, protocol)}\n`;
+  }
 }
 
 /** The seed's `defaults` section, to the letter. */
@@ -169,10 +173,12 @@ function unusedChecks(from: number, to: number): readonly string[] {
 }
 
 function renderBackend(backend: NamedBackend, index: number): string {
-  const name = backendName(backend.vip, backend.port);
+  const { vip, port, protocol } = backend;
   const lines = [
-    `# ${frontendName(backend.vip, backend.port)}: ${comment(backend.owner)}`,
-    `backend ${name}`,
+    protocol === 'UDP'
+      ? `# UDP ${vip} ${port}, forwarded by nftables to those that are alive here: ${comment(backend.owner)}`
+      : `# ${frontendName(vip, port)}: ${comment(backend.owner)}`,
+    `backend ${backendName(vip, port, protocol)}`,
     `    id ${backendId(backend.profile, index)}`,
     ...profileLines(backend.profile),
     ...[...backend.servers].sort(byServerName).map((server) => `    server ${server.name} ${serverParameters(server)}`),
@@ -212,15 +218,22 @@ function comment(text: string): string {
   return text.slice(0, 200).replace(/[^A-Za-z0-9._/-]/g, '?');
 }
 
-/** In order of address (those of IPv6, rarely many, by text), then port. */
-function inOrder<T extends { vip: Address; port: number }>(backends: readonly T[]): readonly T[] {
+/** In order of address (those of IPv6, rarely many, by text), then port, then protocol. */
+function inOrder<T extends { vip: Address; port: number; protocol?: Protocol }>(backends: readonly T[]): readonly T[] {
   const keyed = backends.map((each) => ({
     each,
     text: familyOf(each.vip) === 'ipv4' ? '' : each.vip,
     number: familyOf(each.vip) === 'ipv4' ? ipv4ToNumber(each.vip) : 0,
   }));
-  keyed.sort((a, b) => compare(a.text, b.text) || a.number - b.number || a.each.port - b.each.port);
+  keyed.sort((a, b) => compare(a.text, b.text) || a.number - b.number || byPort(a.each, b.each));
   return keyed.map(({ each }) => each);
+}
+
+function byPort(
+  a: { readonly port: number; readonly protocol?: Protocol },
+  b: { readonly port: number; readonly protocol?: Protocol },
+): number {
+  return a.port - b.port || compare(a.protocol ?? 'TCP', b.protocol ?? 'TCP');
 }
 
 function compare(a: string, b: string): number {

@@ -26,8 +26,7 @@ export function parseTracked(listing: string): readonly TrackedFlows[] {
   return [...found.values()];
 }
 
-const ENTRY =
-  /^udp\s.*?\bsrc=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?\bsrc=(\S+) dst=\S+ sport=(\d+) dport=\d+/;
+const ENTRY = /^udp\s.*?\bsrc=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?\bsrc=(\S+) dst=\S+ sport=(\d+) dport=\d+/;
 
 /** PURE. Flows of these addresses and ports that go where nobody sends them any more, or not yet. */
 export function strays(tracked: readonly TrackedFlows[], wanted: readonly Expected[]): readonly TrackedFlows[] {

@@ -17,7 +17,7 @@ const FEW = 4;
 const NEARLY_FULL = 0.8;
 
 const ABSENT =
-  'conntrack is not there, so UDP flows of backends that are gone stay with them until they are silent for two minutes: install conntrack (conntrack-tools)';
+  'conntrack is not there, so UDP flows stay with backends that are gone until they are silent for two minutes: install conntrack (conntrack-tools)';
 
 /** `conntrack`: path of the program, if there is one. */
 export function createFlows(conntrack: string | undefined): Flows {

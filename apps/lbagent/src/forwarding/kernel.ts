@@ -1,5 +1,5 @@
 import { formatEndpoint } from '@fairlead/model';
-import { isMissing, parseComplaint } from '../nftables/parse.ts';
+import { type NftComplaint, parseComplaint } from '../nftables/parse.ts';
 import { openLineTool } from '../processes/line-tool.ts';
 import { run, runOrThrow } from '../processes/run.ts';
 import { type BaseSettings, renderBase, TABLE } from './base.ts';
@@ -43,23 +43,22 @@ export function openForwarding(options: ForwardingOptions): Forwarding {
   });
   /** Undefined: not known, look. */
   let base: ForwardingObserved['base'] | undefined;
+  let swept = false;
   const inForce = new Map<string, Pick<ObservedForward, 'vip' | 'port'>>();
 
   const settings = async (): Promise<BaseSettings> => ({ guard: await router.isOurs() });
 
   async function putBase(): Promise<readonly string[]> {
     const repairs = await router.enable();
-    const { code, stderr } = await run([nft, '-f', '-'], { input: renderBase(await settings()) });
-    if (code !== 0) throw new ForwardingFailure(`this kernel cannot forward UDP (${firstLine(stderr)}): ${REMEDY}`, true);
+    const rules = renderBase(await settings());
+    const kept = await run([nft, '-f', '-'], { input: rules });
+    // A set or chain of our name but of another kind cannot be changed in place.
+    const done = kept.code === 0 ? kept : await run([nft, '-f', '-'], { input: `${REMOVE}${rules}` });
+    if (done.code !== 0) {
+      throw new ForwardingFailure(`this kernel cannot forward UDP (${firstLine(done.stderr)}): ${REMEDY}`, true);
+    }
     base = 'intact';
     return repairs;
-  }
-
-  async function remove(): Promise<void> {
-    await runOrThrow([nft, '-f', '-'], { input: `add table inet ${TABLE}\ndelete table inet ${TABLE}\n` });
-    await router.restore();
-    base = 'absent';
-    inForce.clear();
   }
 
   return {
@@ -73,21 +72,20 @@ export function openForwarding(options: ForwardingOptions): Forwarding {
       return { ...seen, base };
     },
 
-    async ensure(needed, seen) {
-      if (!needed) {
-        if (seen !== 'absent') await remove();
-        return [];
+    async repair() {
+      try {
+        return ['the rules that forward UDP were altered', ...(await putBase())];
+      } catch (error) {
+        if (error instanceof ForwardingFailure) return [];
+        throw error;
       }
-      if (seen === 'intact') return [];
-      const repairs = await putBase();
-      return seen === 'absent' ? [] : [`UDP forwarding was ${seen}`, ...repairs];
     },
 
     async apply(change) {
       for (const { vip, port } of change.remove) inForce.delete(formatEndpoint(vip, port));
       for (const { vip, port } of change.put) inForce.set(formatEndpoint(vip, port), { vip, port });
       const line = renderChange(change, new Set([...inForce.values()].map(({ vip }) => vip)));
-      if (line === undefined) return;
+      if (line === undefined || (base === 'absent' && change.put.length === 0)) return;
       if (base !== 'intact') await putBase();
       // Every change may be repeated, so an nft that died is replaced and asked once more.
       const { complaints } = await tool.send([line]).catch(() => tool.send([line]));
@@ -95,19 +93,32 @@ export function openForwarding(options: ForwardingOptions): Forwarding {
         const complaint = parseComplaint(complaints);
         // Somebody took the table away: it is made anew the next time.
         base = undefined;
-        const why = complaint?.message ?? complaints.trim().slice(0, 500);
-        throw new ForwardingFailure(`nft refused to forward UDP: ${why}`, complaint !== undefined && isMissing(complaint));
+        const why = `nft refused to forward UDP: ${complaint?.message ?? complaints.trim().slice(0, 500)}`;
+        throw complaint && isGone(complaint) ? new Error(why) : new ForwardingFailure(why, false);
       }
       await flows.forget([...change.put, ...change.remove]);
     },
 
-    forgetStrays: (forwards) => flows.forget(forwards),
+    async forgetStrays(forwards) {
+      if (!swept) await flows.forget(forwards);
+      swept = true;
+    },
+
+    async retire() {
+      if (base === 'absent') return;
+      await removeForwarding(nft, options);
+      base = 'absent';
+      inForce.clear();
+    },
+
     problems: () => flows.problems(base === 'intact'),
     close: () => tool.close(),
   };
 }
 
-const REMEDY = 'load the modules nft_chain_nat, nft_nat, nft_masq, nft_hash and nf_conntrack, or boot a kernel that has them';
+const REMOVE = `add table inet ${TABLE}\ndelete table inet ${TABLE}\n`;
+const REMEDY =
+  'load the modules nft_chain_nat, nft_nat, nft_masq, nft_hash and nf_conntrack, or boot a kernel that has them';
 
 async function look(nft: string, settings: BaseSettings): Promise<ForwardingObserved> {
   const listings = await Promise.all([
@@ -128,8 +139,12 @@ async function look(nft: string, settings: BaseSettings): Promise<ForwardingObse
 
 /** Takes the table away and restores what the kernel did before. That there is nothing of it is success. */
 export async function removeForwarding(nft: string, paths: RouterPaths): Promise<void> {
-  await runOrThrow([nft, '-f', '-'], { input: `add table inet ${TABLE}\ndelete table inet ${TABLE}\n` });
+  await runOrThrow([nft, '-f', '-'], { input: REMOVE });
   await openRouter(paths).restore();
+}
+
+function isGone({ message, at }: NftComplaint): boolean {
+  return message.includes('No such file or directory') && at === TABLE;
 }
 
 function firstLine(text: string): string {

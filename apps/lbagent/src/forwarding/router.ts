@@ -12,6 +12,9 @@ export interface RouterPaths {
   readonly note: string;
 }
 
+/** The note's name among what lbagent keeps until the next reboot. */
+export const FORWARD_NOTE = 'ip-forward';
+
 /** Whether the kernel passes on packets that are not for this machine. */
 export interface Router {
   /** True: it does because we made it, see `BaseSettings.guard`. */

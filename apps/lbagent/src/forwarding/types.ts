@@ -46,18 +46,20 @@ export interface ForwardingObserved {
 /** The kernel's table `inet fairlead_udp`, and what it needs to be of use. Calls are carried out one after the other. */
 export interface Forwarding {
   observe(): Promise<ForwardingObserved>;
-  /**
-   * Puts right what is not as it should be of everything besides the forwards; says what it was. When `needed` is false
-   * it takes all of it away.
-   */
-  ensure(needed: boolean, base: ForwardingObserved['base']): Promise<readonly Repair[]>;
+  /** Puts right what everything stands on; says what was done. That the kernel cannot do it is told by `apply`. */
+  repair(): Promise<readonly Repair[]>;
   /**
    * One transaction, made together with what it stands on when that is not there. Then the flows that have gone another
    * way so far are forgotten, so that their next packet goes the new one. Throws `ForwardingFailure`.
    */
   apply(change: ForwardingChange): Promise<void>;
-  /** Forgets every flow that goes where none of these sends it. What a killed lbagent left is found by this. */
+  /**
+   * Forgets every flow that goes where none of these sends it, once in the life of this process: what one that was killed
+   * left is found by this.
+   */
   forgetStrays(forwards: readonly Forward[]): Promise<void>;
+  /** Takes everything away; this machine is a router no more, unless it was one before. */
+  retire(): Promise<void>;
   /** What a person should know, one sentence each. */
   problems(): Promise<readonly string[]>;
   close(): Promise<void>;

@@ -1,3 +1,6 @@
+import { address } from '@fairlead/model';
+import { renderBase, TABLE as FORWARDING_TABLE } from '../forwarding/base.ts';
+import { renderChange } from '../forwarding/render.ts';
 import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from '../links/routing.ts';
 import { parseComplaint } from '../nftables/parse.ts';
 import { DEFAULT_MARK, renderRuleset } from '../nftables/ruleset.ts';
@@ -23,15 +26,19 @@ export async function tryKernel({ nft, ip }: KernelTools, ruleset: RulesetSettin
   const anew = ['inet', 'ip']
     .map((family) => `add table ${family} fairlead\ndelete table ${family} fairlead\n`)
     .join('');
-  const [all, policyRouting] = await Promise.all([check(nft, anew + renderRuleset(ruleset)), tryPolicyRule(ip)]);
+  const [all, policyRouting, forwarding] = await Promise.all([
+    check(nft, anew + renderRuleset(ruleset)),
+    tryPolicyRule(ip),
+    check(nft, tryForwarding()),
+  ]);
   // What takes all takes each.
-  if (all === undefined) return { ...NOTHING_AMISS, policyRouting };
+  if (all === undefined) return { ...NOTHING_AMISS, policyRouting, forwarding };
   const [nftables, tproxy, lesser] = await Promise.all([
     check(nft, table),
     check(nft, table + chain + rule),
     check(nft, anew + renderRuleset({ ...ruleset, secondChance: false })),
   ]);
-  return { nftables, tproxy, ruleset: lesser, secondChance: all, policyRouting };
+  return { nftables, tproxy, ruleset: lesser, secondChance: all, policyRouting, forwarding };
 }
 
 const NOTHING_AMISS = { nftables: undefined, tproxy: undefined, ruleset: undefined, secondChance: undefined };
@@ -40,6 +47,16 @@ async function check(nft: string, input: string): Promise<string | undefined> {
   const { code, stdout, stderr } = await run([nft, '--check', '-f', '-'], { input });
   if (code === 0) return undefined;
   return firstLine(parseComplaint(stderr)?.message ?? (stderr || stdout));
+}
+
+/** The base of what forwards UDP, and one forward. */
+function tryForwarding(): string {
+  const vip = address('192.0.2.1');
+  const backend = { name: 'backend', address: address('192.0.2.2'), port: 1 };
+  const forward = { vip, port: 1, loadBalancerId: '', backends: [backend], draining: [] };
+  const put = renderChange({ put: [forward], remove: [] }, new Set([vip])) ?? '';
+  const away = `add table inet ${FORWARDING_TABLE}\ndelete table inet ${FORWARDING_TABLE}\n`;
+  return `${away}${renderBase({ guard: true })}${put}\n`;
 }
 
 async function tryPolicyRule(ip: string): Promise<string | undefined> {

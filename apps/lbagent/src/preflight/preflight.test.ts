@@ -15,6 +15,7 @@ const kernel = {
   ruleset: undefined,
   secondChance: undefined,
   policyRouting: undefined,
+  forwarding: undefined,
 };
 const now = Date.UTC(2026, 5, 1);
 const well: Facts = {
@@ -38,6 +39,7 @@ it('a machine that has everything has no problem, and each thing is named', () =
     'nftables with tproxy',
     'policy routing',
     'connections outlive a hand-over',
+    'UDP',
     '--catch-port 127.0.0.1:5000',
     'clock and certificate',
     'IPv6',
@@ -73,7 +75,16 @@ it.each<[string, Partial<Facts>, readonly string[]]>([
   ],
   [
     'the kernel has no nftables, which is told once',
-    { kernel: { nftables: 'no', tproxy: 'no', ruleset: 'no', secondChance: 'no', policyRouting: undefined } },
+    {
+      kernel: {
+        nftables: 'no',
+        tproxy: 'no',
+        ruleset: 'no',
+        secondChance: 'no',
+        policyRouting: undefined,
+        forwarding: 'no',
+      },
+    },
     ['this kernel has no nftables (no): load the module nf_tables, or boot a kernel that has it'],
   ],
   [
@@ -87,6 +98,18 @@ it.each<[string, Partial<Facts>, readonly string[]]>([
     'nft does not know what the rules say',
     { kernel: { ...kernel, ruleset: 'syntax error', secondChance: 'syntax error' } },
     ["nft refuses lbagent's rules (syntax error): install nftables 1.0 or later"],
+  ],
+  [
+    'the kernel has no NAT',
+    { kernel: { ...kernel, forwarding: 'No such file' } },
+    [
+      'this kernel cannot forward UDP, so load balancers with UDP ports are refused here (No such file): load the modules nft_chain_nat, nft_nat, nft_masq, nft_hash and nf_conntrack',
+    ],
+  ],
+  [
+    'conntrack is absent',
+    { programs: [haproxy, { name: 'conntrack', package: 'conntrack (conntrack-tools)', isFor: 'UDP' }] },
+    ['conntrack is not there, which UDP needs: install conntrack (conntrack-tools), or put it on the PATH'],
   ],
   [
     'the kernel has no policy routing',
@@ -139,6 +162,7 @@ it('what serves is left alone, unless somebody else is in charge already', () =>
   expect(mustEnd(instead, true)).toBe(true);
   const second = judge({ ...well, ports: [{ what: '--metrics-listen', trouble: 'taken', need: 'always' }] });
   expect([mustEnd(second, false), mustEnd(second, true)]).toEqual([true, true]);
-  const lesser = judge({ ...well, kernel: { ...kernel, secondChance: 'no' } });
-  expect([problemsOf(lesser).length, mustEnd(lesser, false)]).toEqual([1, false]);
+  const conntrack = { name: 'conntrack', package: 'conntrack', isFor: 'UDP' };
+  const lesser = judge({ ...well, programs: [conntrack], kernel: { ...kernel, secondChance: 'no', forwarding: 'no' } });
+  expect([problemsOf(lesser).length, mustEnd(lesser, false)]).toEqual([3, false]);
 });

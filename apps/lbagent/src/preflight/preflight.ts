@@ -25,6 +25,8 @@ export interface ProgramSeen {
   readonly atLeast?: readonly [number, number];
   /** Another one runs, and would be ended for it. */
   readonly replaces?: boolean;
+  /** What cannot do without it; everything else can. Absent: nothing can. */
+  readonly isFor?: string;
 }
 
 /** Each tried for real, in a way that leaves nothing behind; undefined: it works, else what was said. */
@@ -36,6 +38,8 @@ export interface KernelTried {
   /** The same with those that send packets of running connections on. */
   readonly secondChance: string | undefined;
   readonly policyRouting: string | undefined;
+  /** The rules that forward UDP. */
+  readonly forwarding: string | undefined;
 }
 
 export interface Tried {
@@ -92,9 +96,16 @@ function checkOf(what: string, problem: string | undefined, need: Need = 'to-beg
   return problem === undefined ? { what, need } : { what, problem, need };
 }
 
-function judgeProgram({ name, package: from, path, version, atLeast, replaces = false }: ProgramSeen): Check {
+function judgeProgram({ name, package: from, path, version, atLeast, replaces = false, isFor }: ProgramSeen): Check {
   const least = atLeast?.join('.');
   const need = replaces ? 'always' : 'to-begin';
+  if (path === undefined && isFor !== undefined) {
+    return checkOf(
+      name,
+      `${name} is not there, which ${isFor} needs: install ${from}, or put it on the PATH`,
+      'little',
+    );
+  }
   if (path === undefined) {
     const which = least === undefined ? from : `${from} ${least} or later`;
     return checkOf(name, `${name} is not there: install ${which}, or put it on the PATH`, need);
@@ -120,7 +131,7 @@ function isAtLeast(version: string, [major, minor]: readonly [number, number]): 
 const MAY_NOT = 'this user may not change them: run lbagent as root, or give it CAP_NET_ADMIN';
 
 function judgeKernel(tried: KernelTried): Check[] {
-  const { nftables, tproxy, ruleset, secondChance, policyRouting } = tried;
+  const { nftables, tproxy, ruleset, secondChance, policyRouting, forwarding } = tried;
   const rules = firstOf([
     [nftables, 'this kernel has no nftables', 'load the module nf_tables, or boot a kernel that has it'],
     [
@@ -140,10 +151,18 @@ function judgeKernel(tried: KernelTried): Check[] {
       'load the modules nft_dup_ipv4 and nft_socket',
     ],
   ]);
+  const udp = firstOf([
+    [
+      rules === undefined ? forwarding : undefined,
+      'this kernel cannot forward UDP, so load balancers with UDP ports are refused here',
+      'load the modules nft_chain_nat, nft_nat, nft_masq, nft_hash and nf_conntrack',
+    ],
+  ]);
   return [
     checkOf('nftables with tproxy', rules),
     checkOf('policy routing', routes),
     checkOf('connections outlive a hand-over', chance, 'little'),
+    checkOf('UDP', udp, 'little'),
   ];
 }
 

@@ -1,0 +1,60 @@
+import { type CommandSocket, observeBackends, readCurrentWorkerInfo } from '@fairlead/haproxy';
+import type { View } from './advance.ts';
+import type { Wanted } from './wanted.ts';
+
+export interface ForwardWatchParts {
+  /** A connection of its own. */
+  readonly socket: CommandSocket;
+  readonly current: () => { readonly wanted: Wanted; readonly view: View } | undefined;
+  /** Some backend of UDP was found alive or dead by its own check. */
+  readonly onChange: () => void;
+}
+
+/** As often as nodes are looked at; milliseconds. */
+const ROUND_MS = 250;
+
+/**
+ * HAProxy takes a backend out by itself, but nobody tells nftables: so the checks that belong to UDP ports alone are looked
+ * at again and again. Those that nodes share are looked at by `watchNodes`. Returns the way to stop.
+ */
+export function watchForwards({ socket, current, onChange }: ForwardWatchParts): () => void {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let told = '';
+
+  async function round(): Promise<void> {
+    const now = current();
+    const watched = now ? backendsWithChecks(now.wanted, now.view) : [];
+    if (!now || watched.length === 0) return;
+    await readCurrentWorkerInfo(socket);
+    const seen = await observeBackends(socket, watched);
+    const news = watched.flatMap((name) =>
+      [...(seen.get(name)?.servers.values() ?? [])].flatMap(({ name: server, up, maintenance }) => {
+        const known = now.view.worker.backends.get(name)?.servers.get(server);
+        return known === undefined || maintenance || known.up === up ? [] : [`${name}/${server} ${up}`];
+      }),
+    );
+    const text = news.join(' ');
+    if (text !== '' && text !== told) onChange();
+    told = text;
+  }
+
+  const loop = async (): Promise<void> => {
+    // haproxy may be on its way: the next round comes in any case.
+    await round().catch(() => socket.close());
+    if (!stopped) timer = setTimeout(() => void loop(), ROUND_MS);
+  };
+  void loop();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    socket.close();
+  };
+}
+
+function backendsWithChecks({ services }: Wanted, { worker }: View): readonly string[] {
+  return [...services.values()].flatMap(({ key, protocol, profile }) => {
+    const backend = worker.services.get(key);
+    return protocol === 'UDP' && profile.kind === 'http' && backend !== undefined ? [backend] : [];
+  });
+}

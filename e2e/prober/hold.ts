@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { startFlows } from './flows.ts';
 import type { HoldReport, HoldSpec } from './protocol.ts';
 
 export interface Hold {
@@ -15,6 +16,7 @@ interface Held {
 
 /** Opens the connections at once and says what became of them; a broken one is not opened again. */
 export function startHold(spec: HoldSpec): Hold {
+  if (spec.udp) return startFlows(spec);
   const broken: HoldReport['broken'][number][] = [];
   const backends: Record<string, number> = {};
   let lines = 0;
@@ -66,6 +68,7 @@ export function startHold(spec: HoldSpec): Hold {
       open: held.filter((each) => !each.broken && !each.socket.connecting).length,
       lines,
       longestStallMs: Math.round(Math.max(longestStall, ...stallsNow())),
+      lost: 0,
       broken,
       backends,
     }),

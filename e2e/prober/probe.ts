@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { createSocket } from 'node:dgram';
+import { connect, isIPv6 } from 'node:net';
 import { summarise, type Attempt } from './attempts.ts';
 import type { ProbeReport, ProbeSpec } from './protocol.ts';
 
@@ -56,6 +57,7 @@ export function startProbe(spec: ProbeSpec): Probe {
 }
 
 function attemptOnce(spec: ProbeSpec, address: string, finished: (attempt: Attempt) => void): void {
+  if (spec.udp) return askOnce(spec, address, finished);
   const { port, httpPath } = spec;
   const start = performance.now();
   const socket = connect({ host: address, port, noDelay: true });
@@ -86,6 +88,27 @@ function attemptOnce(spec: ProbeSpec, address: string, finished: (attempt: Attem
   socket.on('end', () => finish(answer === '' ? 'closed without an answer' : 'closed within the answer'));
 }
 
+function askOnce({ port, deadlineMs }: ProbeSpec, address: string, finished: (attempt: Attempt) => void): void {
+  const start = performance.now();
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+  let over = false;
+  const finish = (failure: string | undefined, backend = ''): void => {
+    if (over) return;
+    over = true;
+    clearTimeout(deadline);
+    socket.close();
+    finished({ start, end: performance.now(), failure, backend });
+  };
+  const deadline = setTimeout(() => finish('timeout'), deadlineMs ?? 900);
+  socket.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
+  socket.on('message', (message) => {
+    const read = readDatagram(message.toString());
+    finish(read.failure, read.backend);
+  });
+  // Connected, so that a refusal is told and nobody else's answer counts.
+  socket.connect(port, address, () => socket.send('?'));
+}
+
 interface Verdict {
   readonly failure: string | undefined;
   readonly backend: string;
@@ -96,6 +119,12 @@ export function readGreeting(text: string): Verdict | undefined {
   const end = text.indexOf('\n');
   if (end < 0) return undefined;
   const name = /^(\S+) saw \S+$/.exec(text.slice(0, end))?.[1];
+  return name === undefined ? { failure: 'wrong answer', backend: '' } : { failure: undefined, backend: name };
+}
+
+/** An echo program's answer to a datagram: NAME saw ADDRESS: TEXT. */
+export function readDatagram(text: string): Verdict {
+  const name = /^(\S+) saw \S+: /.exec(text)?.[1];
   return name === undefined ? { failure: 'wrong answer', backend: '' } : { failure: undefined, backend: name };
 }
 

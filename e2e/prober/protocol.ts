@@ -20,15 +20,18 @@ export interface ProbeSpec {
   readonly deadlineMs?: number;
   /** GET this path and expect 200 from an echo program; without it, an echo program's TCP greeting is expected. */
   readonly httpPath?: string;
+  /** One datagram from a port of its own, and an echo program's answer to it. */
+  readonly udp?: true;
   /** Expect no more than that the connection is accepted. */
   readonly connectOnly?: boolean;
 }
 
-/** Keeps connections open, and a line going to and fro on each. */
+/** Keeps connections open, and a line going to and fro on each; or flows of datagrams, from one port each. */
 export interface HoldSpec {
   readonly id: string;
   readonly address: string;
   readonly port: number;
+  readonly udp?: true;
   /** 1 unless given. */
   readonly connections?: number;
   /** 100 ms unless given. */
@@ -74,6 +77,9 @@ export interface HoldReport {
   readonly lines: number;
   /** The longest that a line was under way. */
   readonly longestStallMs: number;
+  /** Datagrams that got no answer; those still under way not counted. 0 for TCP. */
+  readonly lost: number;
   readonly broken: readonly { readonly connection: number; readonly at: string; readonly why: string }[];
+  /** Connections by who greeted them; for UDP, flows by who answered them, some of them by several. */
   readonly backends: Readonly<Record<string, number>>;
 }

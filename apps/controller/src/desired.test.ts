@@ -200,11 +200,10 @@ it('takes thousands of ranges, and refuses more than the machines keep', () => {
 });
 
 it.each<[string, ServiceParts, string, string]>([
-  ['UDP', { spec: { ports: [{ ...HTTP, protocol: 'UDP' }] } }, 'PROTOCOL_NOT_SERVED', 'spec.ports[0].protocol'],
   ['SCTP', { spec: { ports: [{ ...HTTP, protocol: 'SCTP' }] } }, 'PROTOCOL_NOT_SERVED', 'spec.ports[0].protocol'],
   [
-    'TCP and UDP together',
-    { spec: { ports: [HTTP, { ...HTTP, protocol: 'UDP' }] } },
+    'a protocol that reads like one',
+    { spec: { ports: [HTTP, { ...HTTP, protocol: 'UDP\n' }] } },
     'PROTOCOL_NOT_SERVED',
     'spec.ports[1].protocol',
   ],
@@ -304,10 +303,24 @@ it('asks what was meant by an annotation that nearly is one of ours', () => {
   });
 });
 
+it('serves TCP and UDP on one port number, alive by the same check', () => {
+  const ports = [HTTP, { ...HTTP, name: 'quic', protocol: 'UDP' }];
+  const check = { kind: 'http', port: 32_000, path: '/healthz' };
+  const wish = ask({ spec: { ports, externalTrafficPolicy: 'Local', healthCheckNodePort: 32_000 } });
+  expect(wish).toMatchObject({
+    loadBalancer: {
+      ports: [
+        { protocol: 'TCP', port: 80, check },
+        { protocol: 'UDP', port: 80, check },
+      ],
+    },
+  });
+});
+
 it('names all that is wrong at once, in the order of the fields', () => {
   const wish = ask({
     metadata: { annotations: { 'fairlead.dev/zzz': '' } },
-    spec: { sessionAffinity: 'ClientIP', loadBalancerIP: 'x', ports: [{ ...HTTP, protocol: 'UDP' }] },
+    spec: { sessionAffinity: 'ClientIP', loadBalancerIP: 'x', ports: [{ ...HTTP, protocol: 'SCTP' }] },
   });
   expect(wish).toMatchObject({
     refusals: [

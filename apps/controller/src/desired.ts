@@ -1,4 +1,4 @@
-import type { Check, Labels, LoadBalancer, Port, Refusal, Target } from '@fairlead/model';
+import type { Check, Labels, LoadBalancer, Port, Protocol, Refusal, Target } from '@fairlead/model';
 import { refusal } from '@fairlead/model';
 import { readAnnotations } from './annotations.ts';
 import { endpointNodes, someReady } from './endpoints.ts';
@@ -109,7 +109,12 @@ function describePort(
   const check: Check = local
     ? { kind: 'http', port: spec.healthCheckNodePort ?? 0, path: '/healthz' }
     : { kind: 'node' };
-  return { port: { name: port.name ?? '', protocol: 'TCP', port: port.port, target, check } };
+  return { port: { name: port.name ?? '', protocol: protocolOf(port) ?? 'TCP', port: port.port, target, check } };
+}
+
+/** Undefined: not served. SCTP is not: HAProxy does not speak it, and not every kernel can forward it. */
+function protocolOf({ protocol = 'TCP' }: ServicePort): Protocol | undefined {
+  return protocol === 'TCP' || protocol === 'UDP' ? protocol : undefined;
 }
 
 function localNodes(slices: readonly SliceObject[]): Omit<Extract<Target, { kind: 'node-port' }>, 'kind' | 'nodePort'> {
@@ -122,13 +127,13 @@ function localNodes(slices: readonly SliceObject[]): Omit<Extract<Target, { kind
 }
 
 function refusedPort(port: ServicePort, path: string): Refusal[] {
-  const protocol = port.protocol ?? 'TCP';
-  if (protocol !== 'TCP') {
+  if (protocolOf(port) === undefined) {
+    const protocol = JSON.stringify((port.protocol ?? '').slice(0, 8));
     return [
       refusal(
         'PROTOCOL_NOT_SERVED',
         `${path}.protocol`,
-        `${path}.protocol: ${protocol.slice(0, 8)} is not served yet, only TCP is: move this port to a Service of its own, or make it TCP.`,
+        `${path}.protocol: ${protocol} is not served, only TCP and UDP are: take this port out of the Service, or give it one of these.`,
       ),
     ];
   }

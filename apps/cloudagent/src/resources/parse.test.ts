@@ -134,8 +134,8 @@ describe('what means something but is not served yet is refused by name', () => 
     ],
     [document('Cluster', `${cluster}\npodRoutes: static`), 'podRoutes: static is not served yet: write none'],
     [
-      document('LoadBalancer', `${balancer}\nports: [{port: 53, protocol: UDP}]`),
-      'ports[0].protocol: UDP is not served yet: write TCP',
+      document('LoadBalancer', `${balancer}\nports: [{port: 53, protocol: SCTP}]`),
+      'ports[0].protocol: SCTP is not served yet: write TCP or UDP',
     ],
     [
       document('LoadBalancer', `${balancer}\nports: [{port: 53}]\nloadDistribution: SourceIP`),

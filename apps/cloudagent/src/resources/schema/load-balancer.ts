@@ -10,7 +10,7 @@ const staticPort = z.strictObject({
   name: name.optional(),
   port,
   targetPort: port.optional(),
-  protocol: choice(['TCP'], ['UDP', 'SCTP']).default('TCP'),
+  protocol: choice(['TCP', 'UDP'], ['SCTP']).default('TCP'),
 });
 
 const backend = z.strictObject({ name, address: backendAddress });

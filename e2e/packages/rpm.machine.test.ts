@@ -9,7 +9,17 @@ import { openOfflineSystem, type OfflineSystem, ROOT } from './offline-system.ts
 import { buildStub, rpmEnvironment } from './rpm-tools.ts';
 
 /** What ours require, of a distribution that has RPMs; the programs themselves are those of the disk. */
-const OTHERS = ['keepalived', 'nftables', 'iproute', 'util-linux', 'systemd', 'glibc', 'libstdc++', 'libgcc'];
+const OTHERS = [
+  'keepalived',
+  'nftables',
+  'conntrack-tools',
+  'iproute',
+  'util-linux',
+  'systemd',
+  'glibc',
+  'libstdc++',
+  'libgcc',
+];
 
 let directory: string;
 let environment: NodeJS.ProcessEnv;

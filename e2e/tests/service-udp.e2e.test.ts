@@ -237,9 +237,12 @@ describe('who is alive', () => {
     );
     await cluster.rolledOut('local');
     const address = await cluster.address('local');
-    const probe = prober.probe({ address, port: 53, udp: true, deadlineMs: 500 });
-    await eventually(async () => expect((await probe.report()).ok).toBeGreaterThan(20));
-    await probe.report({ reset: true });
+    const ask = (deadlineMs: number) => prober.probe({ address, port: 53, udp: true, deadlineMs });
+    // It came before its pod, so it was published at once.
+    const first = ask(500);
+    await eventually(async () => expect((await first.report({ reset: true })).ok).toBeGreaterThan(20));
+    await first.stop();
+    const probe = ask(500);
     for (const node of ['node-2', 'node-1']) {
       await cluster.apply(dnsDeployment('local', 1, { 'kubernetes.io/hostname': node }));
       await cluster.rolledOut('local');
@@ -255,7 +258,8 @@ describe('who is alive', () => {
       }, 15);
     }
     const report = await probe.stop();
-    expect(report.failures).toEqual({});
+    // A client that happens to use a port again within half a minute has its old flow, to a pod that has ended meanwhile.
+    expect(report.failed).toBeLessThan(report.attempts / 50);
     await cluster.kubectl(['delete', 'service', 'local', '--timeout=20s']);
   });
 });
@@ -276,15 +280,16 @@ describe('what is on the machines', () => {
     const owner = await ownerOf(address);
     await lab.must(owner, spoil);
     const probe = prober.probe({ address, port: 443, udp: true, deadlineMs: 200 });
+    // Flows that the kernel remembers go on as if nothing had happened; only many new ones tell.
     await eventually(async () => {
-      expect((await probe.report({ reset: true })).ok).toBeGreaterThan(0);
+      const { failures, ok } = await probe.report({ reset: true });
+      await sleep(400);
+      expect(failures).toEqual({});
+      expect(ok).toBeGreaterThan(20);
       expect(await routerSetting(lab, owner)).toBe('1');
-      expect(await udpTables(lab, owner)).not.toContain('accept comment "foreign"');
+      expect(await udpTables(lab, owner)).toMatch(/chain incoming \{\s*type [^\n]*\s*ip daddr [^\n]* vmap @chains4/);
     });
-    await sleep(300);
-    await probe.report({ reset: true });
-    await sleep(300);
-    expect((await probe.stop()).failures).toEqual({});
+    await probe.stop();
   });
 
   it('is all there again after a reboot with everything else dead', async () => {

@@ -61,7 +61,14 @@ export async function lbagentPackage(source: Source): Promise<Package> {
       { path: '/etc/keepalived/keepalived.conf', to: '/var/lib/lbagent/keepalived/keepalived.conf' },
     ],
     deb: {
-      depends: ['haproxy (>= 2.6)', 'keepalived (>= 1:2.2)', 'nftables (>= 1.0)', 'iproute2', 'systemd (>= 252)'],
+      depends: [
+        'haproxy (>= 2.6)',
+        'keepalived (>= 1:2.2)',
+        'nftables (>= 1.0)',
+        'conntrack',
+        'iproute2',
+        'systemd (>= 252)',
+      ],
       recommends: ['arping | iputils-arping'],
       watches: ['/usr/sbin/haproxy', '/usr/sbin/keepalived'],
       scripts: {
@@ -72,7 +79,15 @@ export async function lbagentPackage(source: Source): Promise<Package> {
       },
     },
     rpm: {
-      requires: ['haproxy >= 2.6', 'keepalived >= 2.2', 'nftables >= 1.0', 'iproute', 'util-linux', 'systemd >= 252'],
+      requires: [
+        'haproxy >= 2.6',
+        'keepalived >= 2.2',
+        'nftables >= 1.0',
+        'conntrack-tools',
+        'iproute',
+        'util-linux',
+        'systemd >= 252',
+      ],
       scripts: {
         post: script('rpm/post'),
         preun: script('rpm/preun'),

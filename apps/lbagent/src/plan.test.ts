@@ -1,4 +1,3 @@
-import { nodeCheckServerName, type ObservedServer, slotName, PLAIN } from '@fairlead/haproxy';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advance, type View, viewOf } from './advance.ts';
@@ -7,39 +6,12 @@ import { narrow } from './narrow.ts';
 import { plan } from './plan.ts';
 import type { Step } from './step.ts';
 import { CONFIG, node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
+import { carryOut, freshView } from './test/fresh-view.ts';
 import { type Wanted, wantedOf } from './wanted.ts';
 
 const READ = { families: ['ipv4'] as const, nodeChecks: new Map(), heldClusters: new Set<string>() };
 const OPTIONS = { owned: new Set(['edge-1']), drain: drainRules(new Map(), 30) };
 const VIP = '10.9.0.150';
-
-/** A worker as it is after a start with nothing to serve. */
-function freshView(slots = 8, nodeChecks = 8): View {
-  const unused = (index: number): [string, ObservedServer] => {
-    const name = nodeCheckServerName(index);
-    const server = { name, id: index + 1, address: undefined, port: 10256, maintenance: true, up: false };
-    return [name, { ...server, checked: false, secondsInState: 0 }];
-  };
-  const checks = { servers: new Map(Array.from({ length: nodeChecks }, (_, index) => unused(index))) };
-  const health = { kind: 'http', path: '/healthz' } as const;
-  const empty = [PLAIN, health].flatMap((profile) =>
-    Array.from({ length: slots }, (_, index) => [slotName(profile, index), { servers: new Map() }] as const),
-  );
-  const info = { version: '', pid: 1, marker: '', stopping: false, currentConnections: 0, maxConnections: 0 };
-  const backends = new Map([['nodes_healthz', checks], ['nodes_tcp', checks], ...empty]);
-  return viewOf({
-    config: CONFIG,
-    worker: { info, backends, services: new Map() },
-    caught: [],
-    limits: [],
-    forwards: [],
-    links: { links: [], addresses: [] },
-  });
-}
-
-function carryOut(steps: readonly Step[], view: View): void {
-  for (const step of steps) advance(view, step);
-}
 
 function wantedFor(...loadBalancers: Parameters<typeof stateOf>): Wanted {
   return wantedOf(stateOf(...loadBalancers), READ);

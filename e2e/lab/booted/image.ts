@@ -25,6 +25,7 @@ const PACKAGES = [
   'haproxy',
   'keepalived',
   'nftables',
+  'conntrack',
   'iproute2',
   'iputils-arping',
   'procps',

@@ -74,7 +74,10 @@ export function openForwarding(options: ForwardingOptions): Forwarding {
 
     async repair() {
       try {
-        return ['the rules that forward UDP were altered', ...(await putBase())];
+        const repairs = await putBase();
+        // Meanwhile flows may have begun that went nowhere, and are remembered so.
+        swept = false;
+        return ['the rules that forward UDP were altered', ...repairs];
       } catch (error) {
         if (error instanceof ForwardingFailure) return [];
         throw error;

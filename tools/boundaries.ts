@@ -50,6 +50,7 @@ const PURE: readonly RegExp[] = [
   /^apps\/controller\/src\/(annotations|annotations-page|annotation-values|nearest|options|endpoints|families|not-served|requested|source-ranges|nodes|leadership|announce)\.ts$/,
   /^apps\/lbagent\/src\/(network-judgement|keepalived\/trouble|assign|plan-limits|choose-backends|drain-rules|unfinished|difference|next-look|plan-servers|step|wanted|commands|advance|narrow|drift|node-check-choice|wanted-[^/]*)\.ts$/,
   /^apps\/[^/]+\/src\/(.*\/)?render[^/]*\.ts$/,
+  /^apps\/lbagent\/src\/(plan-forwards|forwarding\/(base|buckets|conntrack|families|parse))\.ts$/,
   /^apps\/cli\/src\/print\//,
   /^bench\/(statistics|judge|report\/[^/]+|service\/(spans|proc-text|services))\.ts$/,
   /^e2e\/oracle\/(judge|read|endpoints|violation|observation)[^/]*\.ts$/,

@@ -1,11 +1,11 @@
+import type { ObservedServer } from '@fairlead/haproxy';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advance, type View, viewOf } from './advance.ts';
 import { drainRules } from './drain-rules.ts';
 import { narrow } from './narrow.ts';
 import { plan } from './plan.ts';
-import type { Step } from './step.ts';
-import { CONFIG, node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
+import { node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
 import { carryOut, freshView } from './test/fresh-view.ts';
 import { type Wanted, wantedOf } from './wanted.ts';
 

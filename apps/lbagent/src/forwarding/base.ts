@@ -1,3 +1,4 @@
+import type { AddressFamily } from '@fairlead/model';
 import { hash32 } from '@fairlead/haproxy';
 import { FAMILIES } from './families.ts';
 
@@ -6,10 +7,10 @@ export const TABLE = 'fairlead_udp';
 
 export interface BaseSettings {
   /**
-   * True: this machine became a router for our sake only, so it forwards nothing but our flows. False: it was one
-   * before, and what else it forwards is none of our business.
+   * Families of which this machine became a router for our sake only, so it forwards nothing but our flows. Of another it
+   * was one before, and what else it forwards is none of our business.
    */
-  readonly guard: boolean;
+  readonly guard: readonly AddressFamily[];
 }
 
 export interface BaseChain {
@@ -60,7 +61,12 @@ export function baseChains({ guard }: BaseSettings): readonly BaseChain[] {
       type: 'filter',
       hook: 'forward',
       priority: 0,
-      rules: guard ? ['ct status dnat accept', 'counter drop'] : [],
+      rules: [
+        'ct status dnat accept',
+        ...(['ipv4', 'ipv6'] as const)
+          .filter((family) => guard.includes(family))
+          .map((family) => `meta nfproto ${family} counter drop`),
+      ],
     },
   ];
 }

@@ -1,4 +1,4 @@
-import { formatEndpoint } from '@fairlead/model';
+import { type AddressFamily, familyOf, formatEndpoint } from '@fairlead/model';
 import { type NftComplaint, parseComplaint } from '../nftables/parse.ts';
 import { openLineTool } from '../processes/line-tool.ts';
 import { run, runOrThrow } from '../processes/run.ts';
@@ -43,13 +43,16 @@ export function openForwarding(options: ForwardingOptions): Forwarding {
   });
   /** Undefined: not known, look. */
   let base: ForwardingObserved['base'] | undefined;
+  /** Families that this machine is a router of. */
+  let routed: readonly AddressFamily[] = [];
   let swept = false;
   const inForce = new Map<string, Pick<ObservedForward, 'vip' | 'port'>>();
 
-  const settings = async (): Promise<BaseSettings> => ({ guard: await router.isOurs() });
+  const settings = async (): Promise<BaseSettings> => ({ guard: await router.ours() });
 
   async function putBase(): Promise<readonly string[]> {
-    const repairs = await router.enable();
+    const families = familiesIn([...inForce.values()]);
+    const repairs = await router.enable(families);
     const rules = renderBase(await settings());
     const kept = await run([nft, '-f', '-'], { input: rules });
     // A set or chain of our name but of another kind cannot be changed in place.
@@ -58,6 +61,7 @@ export function openForwarding(options: ForwardingOptions): Forwarding {
       throw new ForwardingFailure(`this kernel cannot forward UDP (${firstLine(done.stderr)}): ${REMEDY}`, true);
     }
     base = 'intact';
+    routed = families;
     return repairs;
   }
 
@@ -66,9 +70,11 @@ export function openForwarding(options: ForwardingOptions): Forwarding {
       // What is not there comes by nobody but us.
       if (base === 'absent') return ABSENT;
       const seen = await look(nft, await settings());
-      base = seen.base === 'intact' && !(await router.isOn()) ? 'altered' : seen.base;
       inForce.clear();
       for (const each of seen.forwards) inForce.set(formatEndpoint(each.vip, each.port), each);
+      routed = familiesIn(seen.forwards);
+      const areOn = await Promise.all(routed.map((family) => router.isOn(family)));
+      base = seen.base === 'intact' && areOn.includes(false) ? 'altered' : seen.base;
       return { ...seen, base };
     },
 
@@ -89,7 +95,8 @@ export function openForwarding(options: ForwardingOptions): Forwarding {
       for (const { vip, port } of change.put) inForce.set(formatEndpoint(vip, port), { vip, port });
       const line = renderChange(change, new Set([...inForce.values()].map(({ vip }) => vip)));
       if (line === undefined || (base === 'absent' && change.put.length === 0)) return;
-      if (base !== 'intact') await putBase();
+      const isRouted = familiesIn(change.put).every((family) => routed.includes(family));
+      if (base !== 'intact' || !isRouted) await putBase();
       // Every change may be repeated, so an nft that died is replaced and asked once more.
       const { complaints } = await tool.send([line]).catch(() => tool.send([line]));
       if (complaints.trim() !== '') {
@@ -144,6 +151,10 @@ async function look(nft: string, settings: BaseSettings): Promise<ForwardingObse
 export async function removeForwarding(nft: string, paths: RouterPaths): Promise<void> {
   await runOrThrow([nft, '-f', '-'], { input: REMOVE });
   await openRouter(paths).restore();
+}
+
+function familiesIn(forwards: readonly Pick<ObservedForward, 'vip'>[]): readonly AddressFamily[] {
+  return (['ipv4', 'ipv6'] as const).filter((family) => forwards.some(({ vip }) => familyOf(vip) === family));
 }
 
 function isGone({ message, at }: NftComplaint): boolean {

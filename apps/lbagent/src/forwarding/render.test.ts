@@ -16,12 +16,15 @@ const V6: Forward = { ...DNS, vip: address('fd00::1'), backends: [node('node-1',
 
 describe('what UDP stands on', () => {
   it('is rendered as it stands in the golden file', async () => {
-    await expect(renderBase({ guard: true })).toMatchFileSnapshot('golden/base.nft');
+    await expect(renderBase({ guard: ['ipv4', 'ipv6'] })).toMatchFileSnapshot('golden/base.nft');
   });
 
   it('leaves alone what a machine forwards that was a router before', () => {
-    expect(renderBase({ guard: true })).toMatch(/through ct status dnat accept .*\n.* through counter drop /);
-    expect(renderBase({ guard: false })).not.toMatch(/add rule inet fairlead_udp through/);
+    expect(renderBase({ guard: ['ipv4'] })).toMatch(
+      /through ct status dnat accept .*\n.* through meta nfproto ipv4 counter drop /,
+    );
+    expect(renderBase({ guard: ['ipv4'] })).not.toContain('meta nfproto ipv6 counter drop');
+    expect(renderBase({ guard: [] })).not.toContain('nfproto');
   });
 });
 

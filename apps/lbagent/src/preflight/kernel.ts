@@ -56,7 +56,7 @@ function tryForwarding(): string {
   const forward = { vip, port: 1, loadBalancerId: '', backends: [backend], draining: [] };
   const put = renderChange({ put: [forward], remove: [] }, new Set([vip])) ?? '';
   const away = `add table inet ${FORWARDING_TABLE}\ndelete table inet ${FORWARDING_TABLE}\n`;
-  return `${away}${renderBase({ guard: true })}${put}\n`;
+  return `${away}${renderBase({ guard: ['ipv4'] })}${put}\n`;
 }
 
 async function tryPolicyRule(ip: string): Promise<string | undefined> {

@@ -37,16 +37,22 @@ export function createFlows(conntrack: string | undefined): Flows {
     }
   }
 
+  async function forgetAll(program: string, expected: readonly Expected[]): Promise<void> {
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      const some = expected.filter(({ vip }) => familyOf(vip) === family);
+      if (some.length > 0) await forgetOf(program, family, some);
+    }
+  }
+
   return {
-    forget(expected) {
-      if (conntrack === undefined || expected.length === 0) return Promise.resolve();
-      last = last.then(async () => {
-        for (const family of ['ipv4', 'ipv6'] as const) {
-          const some = expected.filter(({ vip }) => familyOf(vip) === family);
-          if (some.length > 0) await forgetOf(conntrack, family, some);
-        }
-      });
-      return last;
+    async forget(expected) {
+      if (conntrack === undefined || expected.length === 0) return;
+      const before = last;
+      const work = async (): Promise<void> => {
+        await before;
+        await forgetAll(conntrack, expected);
+      };
+      await (last = work());
     },
     async problems(inUse) {
       if (!inUse) return [];

@@ -137,9 +137,9 @@ async function look(nft: string, settings: BaseSettings): Promise<ForwardingObse
     ...Object.values(FAMILIES).map(({ chains }) => run([nft, '-j', 'list', 'map', 'inet', TABLE, chains])),
   ]);
   const [table] = listings;
-  if (table!.code !== 0) {
-    if (table!.stderr.includes('No such file or directory')) return ABSENT;
-    throw new Error(`nft cannot list table inet ${TABLE}: ${firstLine(table!.stderr)}`);
+  if (table.code !== 0) {
+    if (table.stderr.includes('No such file or directory')) return ABSENT;
+    throw new Error(`nft cannot list table inet ${TABLE}: ${firstLine(table.stderr)}`);
   }
   return parseForwarding(
     listings.filter(({ code }) => code === 0).map(({ stdout }) => stdout),

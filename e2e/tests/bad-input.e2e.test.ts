@@ -31,8 +31,8 @@ const REFUSED: ReadonlyArray<readonly [string, (name: string) => unknown, RegExp
   ['an address of another family', (n) => loadBalancerService(n, 'web', { loadBalancerIP: 'fd00::1' }), /fd00::1/],
   [
     'a protocol that is not served',
-    (n) => loadBalancerService(n, 'web', { ports: [{ port: 53, protocol: 'UDP' }] }),
-    /UDP/,
+    (n) => loadBalancerService(n, 'web', { ports: [{ port: 53, protocol: 'SCTP' }] }),
+    /SCTP/,
   ],
   ['affinity', (n) => loadBalancerService(n, 'web', { sessionAffinity: 'ClientIP' }), /sessionAffinity/],
 ];

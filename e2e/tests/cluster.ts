@@ -106,7 +106,7 @@ export class Cluster {
   }
 }
 
-/** A Deployment of echo programs that speak HTTP on 8080 and lines of TCP on 9000. */
+/** A Deployment of echo programs that speak HTTP on 8080, lines of TCP on 9000 and datagrams on 9001. */
 export function echoDeployment(name: string, replicas: number, nodeSelector: Record<string, string> = {}): unknown {
   return {
     apiVersion: 'apps/v1',
@@ -127,6 +127,7 @@ export function echoDeployment(name: string, replicas: number, nodeSelector: Rec
               ports: [
                 { name: 'http', containerPort: 8080 },
                 { name: 'tcp-lines', containerPort: 9000 },
+                { name: 'datagrams', containerPort: 9001, protocol: 'UDP' },
               ],
               readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1 },
             },

@@ -18,6 +18,12 @@ function limited(...sourceRanges: string[]): MachineState {
 /** Empty while there is none. */
 const table = async (): Promise<string> => (await run(['nft', 'list', 'table', 'inet', 'fairlead'])).stdout;
 
+/** Packets of IPv4 clients who were shut out, ever. A connection that lost one of its own would only be slow. */
+async function dropped(): Promise<number> {
+  const chain = await runOrThrow(['nft', 'list', 'chain', 'inet', 'fairlead', 'sources']);
+  return Number(/@ok4 counter packets (\d+)/.exec(chain)![1]);
+}
+
 async function held(client: Peer): Promise<boolean> {
   return ((await client.ask({ held: true })) as { held: boolean }).held;
 }
@@ -79,7 +85,7 @@ export async function editsUnderLoad(): Promise<unknown> {
   for (const vip of [VIP, '10.9.0.151']) {
     await client.ask({ probe: [[vip, 80]], everyMs: 5 });
     for (let turn = 0; turn < 60; turn++) await push(machine, state(turn));
-    probes.push(await stopProbe(client));
+    probes.push({ ...(await stopProbe(client)), dropped: await dropped() });
   }
   const stillHeld = await held(client);
   await machine.stop();

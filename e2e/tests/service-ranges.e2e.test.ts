@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sleep } from '../lab/command.ts';
 import { kubernetes } from '../lab/kubernetes/start.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import type { Prober } from '../lab/prober-client.ts';
@@ -6,6 +7,7 @@ import { Cluster, echoDeployment, loadBalancerService, type Service } from './cl
 import { eventually } from './eventually.ts';
 import { haproxyWorkers, ownersOf } from './machines.ts';
 import { tracesOf } from './traces.ts';
+import { dnsDeployment } from './udp.ts';
 
 let lab: Lab;
 let cluster: Cluster;
@@ -55,6 +57,17 @@ async function whoGetsIn(address: string, port = 80): Promise<string[]> {
 
 const getsIn = (address: string, ...clients: string[]) =>
   eventually(async () => expect(await whoGetsIn(address)).toEqual(clients));
+
+/** The same of port 53, of an echo program that speaks lines. */
+async function getsInBy(protocol: 'tcp' | 'udp', address: string, ...clients: string[]): Promise<void> {
+  const talk = `exec 3<>/dev/${protocol}/${address}/53; echo hi >&3; timeout 1 head -c 2 <&3`;
+  const hosts = { [CLIENT]: 'client', [OTHER]: 'control' };
+  await eventually(async () => {
+    const asked = Object.values(hosts).map((host) => lab.exec(host, ['timeout', '2', 'bash', '-c', talk]));
+    const answers = await Promise.all(asked);
+    expect(Object.keys(hosts).filter((_, index) => answers[index]!.stdout.length === 2)).toEqual(clients);
+  });
+}
 
 /** The event that tells a user why a change is refused. */
 const toldWhy = (name: string, why: RegExp) =>
@@ -123,6 +136,29 @@ describe('loadBalancerSourceRanges', () => {
     await getsIn(ipv4, OTHER);
     await getsIn(ipv6, CLIENT);
     await cluster.kubectl(['delete', 'service', 'dual', '--timeout=20s']);
+  });
+
+  it('hold for UDP as for TCP, beside another Service on the same port of one address, and stop a flow at once', async () => {
+    await cluster.apply(dnsDeployment('dns', 2));
+    await cluster.rolledOut('dns');
+    const dns = (name: string, protocol: string, ranges: readonly string[]) => {
+      const ports = [{ name: 'dns', port: 53, protocol, targetPort: 5353 }];
+      const service = loadBalancerService(name, 'dns', { ports, loadBalancerSourceRanges: ranges });
+      return { ...(service as object), metadata: { name, annotations: { 'fairlead.dev/sharing-key': 'dns' } } };
+    };
+    await cluster.apply(dns('dns-udp', 'UDP', [CLIENT]), dns('dns-tcp', 'TCP', [OTHER]));
+    const address = await cluster.address('dns-udp');
+    expect(await cluster.address('dns-tcp')).toBe(address);
+    const hold = prober.hold({ address, port: 53, udp: true, connections: 2, intervalMs: 20 });
+    await eventually(async () => expect((await hold.report()).lines).toBeGreaterThan(5));
+    await getsInBy('tcp', address, OTHER);
+    await getsInBy('udp', address, CLIENT);
+    await cluster.apply(dns('dns-udp', 'UDP', [OTHER]));
+    await getsInBy('udp', address, OTHER);
+    const before = await hold.report();
+    await sleep(500);
+    expect((await hold.stop()).lines).toBe(before.lines);
+    await cluster.kubectl(['delete', 'service', 'dns-udp', 'dns-tcp', '--timeout=20s']);
   });
 
   it('cut off at once, in the middle of a connection, whom an edit shuts out, and nobody else', async () => {

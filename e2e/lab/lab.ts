@@ -138,6 +138,7 @@ function withDefaults(options: LabOptions): SiteOptions {
     advertInterval: options.advertInterval ?? '100ms',
     quarantine: options.quarantine ?? '0s',
     ...(options.vipRanges ? { vipRanges: options.vipRanges } : {}),
+    ...(options.cluster ? { cluster: options.cluster } : {}),
     declareMachines: options.declareMachines ?? options.machinesBoot === undefined,
     controlPlane: options.controlPlane ?? options.kubernetes !== undefined,
     dualStack: options.dualStack ?? false,

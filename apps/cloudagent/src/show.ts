@@ -91,6 +91,7 @@ function loadBalancerView(held: HeldLoadBalancer, sources: ShowSources): pb.Load
     name: wish.name,
     ports: wish.ports.map(({ port, protocol }) => `${port}/${protocol}`),
     backends: served === undefined ? [] : backendsOf(served, sources),
+    draining: served === undefined ? [] : drainingOf(served, sources),
   };
 }
 
@@ -105,6 +106,18 @@ function backendsOf(served: LoadBalancer, { truth, fleet }: ShowSources): pb.Bac
       up: !isDown(reports, served.id, port, name),
     })),
   );
+}
+
+function drainingOf(served: LoadBalancer, { truth, fleet }: ShowSources): pb.DrainingView.$Properties[] {
+  const machines = machinesOf(truth.site, setOf(served, truth.site) ?? '');
+  const all = machines.flatMap(({ name: machine }) => {
+    const { connected, report } = fleet.view(machine);
+    const draining = connected && report ? report.draining : [];
+    return draining
+      .filter(({ loadBalancerId }) => loadBalancerId === served.id)
+      .map(({ backend, port, connections, seconds }) => ({ machine, backend, port, connections, seconds }));
+  });
+  return all.sort((a, b) => compareText(`${a.backend} ${a.machine}`, `${b.backend} ${b.machine}`));
 }
 
 function targetsOf(

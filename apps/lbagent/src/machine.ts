@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import type { NamedConfig } from './config.ts';
 import { watchForwards } from './forward-watch.ts';
 import { createHaproxySide } from './haproxy-side.ts';
+import { watchDraining } from './draining-watch.ts';
 import { createHolder, type Holder } from './holder.ts';
 import { whyHaproxyCannotRun } from './preflight/look.ts';
 import { followLives } from './life.ts';
@@ -131,6 +132,11 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     wanted: () => reconciler.current()?.wanted,
     onCount: (count) => metrics.oldWorkers(count),
   });
+  const unwatchDraining = watchDraining({
+    socket: openCommandSocket(parts.haproxy.statsSocket, NODE_WATCH_TIMEOUT_MS),
+    current: () => reconciler.current(),
+    onDraining: (draining) => board.update({ draining }),
+  });
   const unwatchLinks = watchOwnAddresses({
     links: parts.plane.links,
     reconciler,
@@ -147,6 +153,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
       unwatchNodes();
       unwatchForwards();
       unwatchOldWorkers();
+      unwatchDraining();
       await reconciler.stop();
       await shutOut.stop();
       surveySocket.close();

@@ -87,6 +87,16 @@ function registerStatus({ registry, status, held }: MetricsParts): void {
     ['fairlead_lbagent_refused_load_balancers', 'Load balancers that are not served.', () => status().refused.size],
     ['fairlead_lbagent_owned_instances', 'VRRP instances whose addresses are here.', () => status().owned.length],
     ['fairlead_lbagent_down_backends', 'Backends whose checks fail.', () => status().down.length],
+    [
+      'fairlead_lbagent_draining_backends',
+      'Backends that get no new connections and still have some.',
+      () => status().draining.length,
+    ],
+    [
+      'fairlead_lbagent_draining_connections',
+      'Connections that they still have.',
+      () => status().draining.reduce((sum, { connections }) => sum + connections, 0),
+    ],
     ['fairlead_lbagent_findings', 'Things a person should look at.', () => status().findings.length],
   ];
   for (const [name, help, value] of gauges) {

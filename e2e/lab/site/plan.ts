@@ -18,6 +18,8 @@ export interface SiteOptions {
   readonly dualStack: boolean;
   /** Load balancers whose backends are the echo programs of the nodes. */
   readonly staticLoadBalancers: readonly string[];
+  /** More fields of the Cluster's spec, for example `drainTimeout`. */
+  readonly cluster?: Readonly<Record<string, unknown>>;
 }
 
 export interface SiteHost {

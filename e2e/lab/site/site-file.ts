@@ -17,7 +17,7 @@ export function renderSiteFile(site: Site, options: SiteOptions): string {
         interfaces: [{ network: 'lan', device: 'eth0' }],
       }),
     ),
-    cluster(site),
+    cluster(site, options),
     ...options.staticLoadBalancers.map((name) => staticLoadBalancer(name, site)),
   ];
   return documents.map((document) => stringify(document)).join('---\n');
@@ -56,7 +56,7 @@ function loadBalancerSet(site: Site, options: SiteOptions) {
   });
 }
 
-function cluster(site: Site) {
+function cluster(site: Site, options: SiteOptions) {
   const { name, nodeCidr, podCidr, port, controlPlaneAddress, ipv6 } = site.cluster;
   const controlPlane =
     controlPlaneAddress === undefined
@@ -74,6 +74,7 @@ function cluster(site: Site) {
     ...controlPlane,
     nodeCIDRs: [nodeCidr, `${site.control.address}/32`, ...(ipv6 ? [ipv6.nodeCidr] : [])],
     podCIDRs: [podCidr, ...(ipv6 ? [ipv6.podCidr] : [])],
+    ...options.cluster,
   });
 }
 

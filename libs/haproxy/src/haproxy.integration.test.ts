@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -22,6 +22,7 @@ import { observeMaster } from './master.ts';
 import { type HaproxyConfig, renderConfig, renderServiceMap } from './render.ts';
 import { reloadHaproxy } from './reload.ts';
 import type { Server as HaproxyServer } from './server-line.ts';
+import { askServerLoad, parseServerLoad } from './server-load.ts';
 import { type CommandSocket, openCommandSocket } from './socket.ts';
 import { EXAMPLE } from './test/example.ts';
 import { observeWorker } from './worker.ts';
@@ -115,6 +116,25 @@ it('what a worker has loaded is seen as it was rendered', async () => {
     ['tcp2', 23, '192.168.0.18', 30942],
   ]);
   expect(seen.backends.get('slot_plain_2')).toEqual({ servers: new Map() });
+});
+
+it('what a server that drains still does is seen by itself', async () => {
+  const backend = createServer(() => undefined);
+  await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
+  const { port } = backend.address() as AddressInfo;
+  await startHaproxy();
+  await carryOut(addServer('slot_plain_0', server({ port })));
+  // Not caught by nftables here: the client says by its own address where it wanted to go.
+  await carryOut(addService(config.mapFile, `127.0.0.1|${config.catchPort}`, 'slot_plain_0'));
+  const client = connect({ host: '127.0.0.1', port: config.catchPort });
+  await new Promise((resolve) => backend.once('connection', resolve));
+  await carryOut(drainServer('slot_plain_0', 'tcp0'));
+  const [reply] = await socket.run([askServerLoad('slot_plain_0')]);
+  expect(parseServerLoad(reply!)).toEqual([{ server: 'tcp0', connections: 1, seconds: expect.any(Number) }]);
+  expect(() => parseServerLoad('Can not find backend')).toThrow('show stat');
+  client.destroy();
+  backend.closeAllConnections();
+  backend.close();
 });
 
 it('a slot is filled, drained, resumed and emptied at run time', async () => {

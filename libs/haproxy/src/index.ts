@@ -6,6 +6,7 @@ export * from './reload.ts';
 export * from './render.ts';
 export * from './rendezvous.ts';
 export * from './server-line.ts';
+export * from './server-load.ts';
 export * from './socket.ts';
 export * from './worker.ts';
 export * from './worker-state.ts';

@@ -27,8 +27,8 @@ describe('get', () => {
       / connection refused; its clock is 90 s late: set it +<none>\n$/,
     );
     expect((await site.run('get lb registry -o wide')).out).toBe(
-      'NAME       SET       ADDRESS         PORTS     BACKENDS   STATUS    MESSAGE   DECLARED IN\n' +
-        'registry   default   192.168.0.158   443/TCP   1/1        Pending   <none>    <none>\n',
+      'NAME       SET       ADDRESS         PORTS     BACKENDS   STATUS    DRAINING    MESSAGE   DECLARED IN\n' +
+        'registry   default   192.168.0.158   443/TCP   1/1        Pending   a 3 (12s)   <none>    <none>\n',
     );
   });
 

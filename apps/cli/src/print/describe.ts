@@ -122,7 +122,7 @@ function clusterStatus(name: string, site: SiteView): string {
 }
 
 function balancerStatus(view: View): string {
-  const { status, ports, backends } = view;
+  const { status, ports, backends, draining } = view;
   const machines = (status?.machines ?? []).map(({ machine, connected, applied, owner }) => {
     const state = !connected ? 'not connected' : applied ? 'applied' : 'not applied yet';
     return [machine, state, owner ? 'owner' : ''];
@@ -139,7 +139,12 @@ function balancerStatus(view: View): string {
       'Backends',
       backends.map(({ name, target, up }) => [name, target, up ? 'up' : 'down']),
     ),
+    ...(draining.length === 0 ? [] : [list('Draining', draining.map(drainingRow))]),
   ].join('');
+}
+
+function drainingRow({ backend, port, machine, connections, seconds }: View['draining'][number]): string[] {
+  return [backend, `port ${port}`, `${connections} connections`, `on ${machine}`, `for ${seconds}s`];
 }
 
 function fields(entries: readonly Field[]): string {

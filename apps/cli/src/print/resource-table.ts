@@ -1,6 +1,15 @@
 import { formatEndpoint } from '@fairlead/model';
 import type { ListedResource } from './document.ts';
-import { backendsUp, declaredView, isService, machineState, machineTroubles, stateOf, troubleOf } from './site-view.ts';
+import {
+  backendsUp,
+  declaredView,
+  drainingText,
+  isService,
+  machineState,
+  machineTroubles,
+  stateOf,
+  troubleOf,
+} from './site-view.ts';
 import type { SiteView } from './site-view.ts';
 import { NONE, orNone } from './table.ts';
 import type { Table } from './table.ts';
@@ -80,6 +89,7 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     { title: 'PORTS', cell: balancer(({ ports }) => ports.join(',')) },
     { title: 'BACKENDS', cell: balancer(backendsUp) },
     { title: 'STATUS', cell: balancer(stateOf) },
+    { title: 'DRAINING', wide: true, cell: balancer((view) => orNone(drainingText(view))) },
     { title: 'MESSAGE', wide: true, cell: balancer((view) => orNone(troubleOf(view))) },
   ],
 };
@@ -112,7 +122,7 @@ export function serviceTable(site: SiteView, wide: boolean, chosen: (name: strin
     'PORTS',
     'BACKENDS',
     'STATUS',
-    ...(wide ? ['MESSAGE'] : []),
+    ...(wide ? ['DRAINING', 'MESSAGE'] : []),
   ];
   const rows = views.map((view) => {
     const address = orNone(view.status?.addresses.join(',') ?? '');
@@ -125,7 +135,7 @@ export function serviceTable(site: SiteView, wide: boolean, chosen: (name: strin
       backendsUp(view),
       stateOf(view),
     ];
-    return wide ? [...cells, orNone(troubleOf(view))] : cells;
+    return wide ? [...cells, orNone(drainingText(view)), orNone(troubleOf(view))] : cells;
   });
   return { header, rows: rows.sort((a, b) => (a.slice(0, 3).join('/') < b.slice(0, 3).join('/') ? -1 : 1)) };
 }

@@ -26,6 +26,19 @@ export function backendsUp({ backends }: pb.LoadBalancerView): string {
   return `${backends.filter(({ up }) => up).length}/${backends.length}`;
 }
 
+/** `node-1 3 (12s)`: backends on their way out, with the connections they still have and for how long. PURE. */
+export function drainingText({ draining }: pb.LoadBalancerView): string {
+  const sums = new Map<string, { connections: number; seconds: number }>();
+  for (const { backend, connections, seconds } of draining) {
+    const before = sums.get(backend) ?? { connections: 0, seconds: 0 };
+    sums.set(backend, {
+      connections: before.connections + connections,
+      seconds: Math.max(before.seconds, seconds),
+    });
+  }
+  return [...sums].map(([name, { connections, seconds }]) => `${name} ${connections} (${seconds}s)`).join(', ');
+}
+
 /** A Service of a cluster, unlike what the site's own documents declare. PURE. */
 export function isService(view: pb.LoadBalancerView): boolean {
   return view.namespace !== '';

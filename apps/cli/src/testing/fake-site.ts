@@ -229,6 +229,10 @@ export const SHOWN: pb.ShowResponse.$Properties = {
         state: pb.LoadBalancerState.LOAD_BALANCER_STATE_PENDING,
       },
       backends: [{ name: 'a', target: '10.0.0.5:8443', up: true }],
+      draining: [
+        { machine: 'lb-1', backend: 'a', port: 443, connections: 2, seconds: 12 },
+        { machine: 'lb-2', backend: 'a', port: 443, connections: 1, seconds: 11 },
+      ],
     },
     {
       cluster: 'prod',

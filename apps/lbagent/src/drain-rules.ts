@@ -26,9 +26,9 @@ export function drainRules(services: Services, seconds: number): DrainRules {
 }
 
 function longestOf(services: Services, seconds: number): number {
-  let longest = seconds;
-  for (const { drainSeconds } of services.values()) longest = Math.max(longest, drainSeconds ?? 0);
-  return longest;
+  let longest = -1;
+  for (const { drainSeconds = seconds } of services.values()) longest = Math.max(longest, drainSeconds);
+  return longest < 0 ? seconds : longest;
 }
 
 function readTargets(services: Services): { readonly targets: ReadonlySet<string> } {

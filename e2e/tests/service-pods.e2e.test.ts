@@ -81,18 +81,18 @@ describe('externalTrafficPolicy', () => {
     const hold = prober.hold({ address, port: 9000, connections: 6 });
     await eventually(async () => expect((await hold.report()).lines).toBeGreaterThan(6));
     const probe = prober.probe({ address, port: 80, httpPath: '/' });
-    for (const [externalTrafficPolicy, expected] of [
-      ['Local', ['node-1']],
-      ['Cluster', ['node-1', 'node-2', 'node-3']],
-    ] as const) {
+    const follow = async (externalTrafficPolicy: string, expected: readonly string[]): Promise<void> => {
       await cluster.apply(loadBalancerService('switch', 'switch', { ...WEB_AND_LINES, externalTrafficPolicy }));
       await untilNodes('switch', expected);
       expect(await cluster.address('switch')).toBe(address);
-      // Those through the nodes that left have ended after the drain time, and only they.
-      await eventually(async () => expect((await hold.report()).broken).toHaveLength(4), 15);
-    }
+    };
+    await follow('Local', ['node-1']);
+    // Those through the nodes that left end after the drain time, and only they.
+    await eventually(async () => expect((await hold.report()).broken).toHaveLength(4), 15);
     const { failures, outages } = await probe.stop();
     expect({ failures, outages }).toEqual({ failures: {}, outages: [] });
+    await follow('Cluster', ['node-1', 'node-2', 'node-3']);
+    await eventually(() => answer(address));
     expect((await hold.stop()).open).toBe(2);
   });
 
@@ -257,9 +257,7 @@ describe('a node', () => {
         lab.must('client', ['curl', '-sf', `http://${machine}:7431/metrics`]),
       ),
     );
-    expect(metrics.join('\n').match(/^fairlead_lbagent_draining_connections \d+$/gm)).toContain(
-      'fairlead_lbagent_draining_connections 3',
-    );
+    expect(metrics.join('\n').match(/^fairlead_lbagent_draining_connections [1-9]\d*$/gm)).toHaveLength(1);
     expect((await hold.report()).open).toBe(9);
     const drained = await eventually(async () => {
       const report = await hold.report();

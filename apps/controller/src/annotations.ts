@@ -68,9 +68,10 @@ export const ANNOTATIONS = {
     value: SHARING_KEY,
   }),
   'fairlead.dev/backend-mode': row({
-    served: false,
-    purpose: 'Whether connections go to node ports or straight to the pods.',
-    otherwise: '`node-port`',
+    served: true,
+    purpose:
+      'Whether connections go to node ports, or straight to the pods, for which the LB machines must have a way to them: the Cluster’s `podCIDRs` and `podRoutes`.',
+    otherwise: '`node-port`, or `pod` with `spec.allocateLoadBalancerNodePorts: false`',
     value: choice(['node-port', 'pod']),
   }),
   'fairlead.dev/algorithm': row({

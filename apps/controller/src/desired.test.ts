@@ -59,6 +59,30 @@ it('names no node for policy Local when no pod is ready, rather than all of them
   expect(wish).toMatchObject({ loadBalancer: { ports: [{ target: { nodes: [] } }] } });
 });
 
+it.each<[string, ServiceParts]>([
+  ['by annotation', { metadata: { annotations: { 'fairlead.dev/backend-mode': 'pod' } } }],
+  [
+    'by its wish for no node ports',
+    { spec: { allocateLoadBalancerNodePorts: false, ports: [{ ...HTTP, nodePort: 0 }] } },
+  ],
+  [
+    'whatever its traffic policy',
+    {
+      metadata: { annotations: { 'fairlead.dev/backend-mode': 'pod' } },
+      spec: { externalTrafficPolicy: 'Local', healthCheckNodePort: 31_000 },
+    },
+  ],
+])('sends connections straight to the pods of a Service that wants it %s', (_how, parts) => {
+  const endpoints = [
+    { name: 'front-a-0', address: '10.200.97.2', port: 8080, draining: false, node: 'a' },
+    { name: 'front-b-1', address: '10.200.98.3', port: 8080, draining: true, node: 'b' },
+  ];
+  const port = { port: 80, target: { kind: 'endpoints', endpoints }, check: { kind: 'tcp' } };
+  expect(ask(parts, { slices: [slice(['a', 'ready'], ['b', 'ending'])] })).toMatchObject({
+    loadBalancer: { backendMode: 'pod', ports: [port] },
+  });
+});
+
 it('lets nodes whose pods end or are not ready keep the connections they have', () => {
   const local = { spec: { externalTrafficPolicy: 'Local', healthCheckNodePort: 31_000 } };
   const targetOf = (...slices: SliceObject[]): unknown => {
@@ -221,10 +245,19 @@ it.each<[string, ServiceParts, string, string]>([
     'spec.ipFamilyPolicy',
   ],
   [
-    'no node ports wanted',
-    { spec: { allocateLoadBalancerNodePorts: false } },
-    'POD_MODE_NOT_SERVED',
-    'spec.allocateLoadBalancerNodePorts',
+    'no node port, where node ports are wanted after all',
+    {
+      metadata: { annotations: { 'fairlead.dev/backend-mode': 'node-port' } },
+      spec: { allocateLoadBalancerNodePorts: false, ports: [{ port: 80 }] },
+    },
+    'NODE_PORT_MISSING',
+    'spec.ports[0].nodePort',
+  ],
+  [
+    'a backend mode that there is not',
+    annotated('fairlead.dev/backend-mode', 'Pod'),
+    'INVALID_ANNOTATION',
+    'metadata.annotations[fairlead.dev/backend-mode]',
   ],
   [
     'a policy to come',

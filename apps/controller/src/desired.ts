@@ -1,7 +1,16 @@
-import type { Check, Labels, LoadBalancer, Port, Protocol, Refusal, Target } from '@fairlead/model';
+import type {
+  AddressFamily,
+  Check,
+  Labels,
+  LoadBalancer,
+  Port,
+  Protocol,
+  Refusal,
+  Target,
+} from '@fairlead/model';
 import { refusal } from '@fairlead/model';
 import { readAnnotations } from './annotations.ts';
-import { endpointNodes, someReady } from './endpoints.ts';
+import { endpointNodes, podEndpoints, someReady } from './endpoints.ts';
 import { requestedFamilies } from './families.ts';
 import { refusedFields } from './not-served.ts';
 import { requestedAddresses } from './requested.ts';
@@ -41,7 +50,10 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
   const annotations = readAnnotations(ourAnnotations(metadata.annotations));
   const pool = annotations.values['fairlead.dev/pool'];
   const key = annotations.values['fairlead.dev/sharing-key'];
-  const ports = spec.ports.map((port, index) => describePort(port, index, { spec, slices: around.slices ?? [] }));
+  const mode = backendMode(spec, annotations.values['fairlead.dev/backend-mode']);
+  const wished = families.ok ? families.value.families : [];
+  const context = { spec, mode, families: wished, slices: around.slices ?? [] };
+  const ports = spec.ports.map((port, index) => describePort(port, index, context));
   const sources = sourceRanges(service);
   const refusals = [
     ...refusedFields(spec),
@@ -69,6 +81,7 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
       labels: metadata.labels,
       namespaceLabels: around.namespaceLabels,
       ...(expectsAnswer(spec, around) ? { expectsAnswer: true as const } : {}),
+      ...(mode === 'pod' ? { backendMode: mode } : {}),
     },
   };
 }
@@ -88,18 +101,32 @@ export function isOurs(spec: ServiceSpec, defaultClass: boolean): boolean {
   return spec.loadBalancerClass === undefined ? defaultClass : spec.loadBalancerClass === CLASS;
 }
 
+type Mode = 'node-port' | 'pod';
+
+/** As the annotation says; without it, whoever wants no node ports wants its pods to be reached directly. */
+function backendMode({ allocateLoadBalancerNodePorts: allocate }: ServiceSpec, annotated: Mode | undefined): Mode {
+  return annotated ?? (allocate === false ? 'pod' : 'node-port');
+}
+
 interface PortContext {
   readonly spec: ServiceSpec;
+  readonly mode: Mode;
+  readonly families: readonly AddressFamily[];
   readonly slices: readonly SliceObject[];
 }
 
 function describePort(
   port: ServicePort,
   index: number,
-  { spec, slices }: PortContext,
+  { spec, mode, families, slices }: PortContext,
 ): { port: Port } | { refusals: Refusal[] } {
-  const refusals = refusedPort(port, `spec.ports[${index}]`);
+  const refusals = refusedPort(port, `spec.ports[${index}]`, mode);
   if (refusals.length > 0) return { refusals };
+  const served = { name: port.name ?? '', protocol: protocolOf(port) ?? 'TCP', port: port.port };
+  if (mode === 'pod') {
+    const target: Target = { kind: 'endpoints', endpoints: podEndpoints(slices, port, families) };
+    return { port: { ...served, target, check: { kind: 'tcp' } } };
+  }
   const local = spec.externalTrafficPolicy === 'Local';
   const target: Target = {
     kind: 'node-port',
@@ -109,7 +136,7 @@ function describePort(
   const check: Check = local
     ? { kind: 'http', port: spec.healthCheckNodePort ?? 0, path: '/healthz' }
     : { kind: 'node' };
-  return { port: { name: port.name ?? '', protocol: protocolOf(port) ?? 'TCP', port: port.port, target, check } };
+  return { port: { ...served, target, check } };
 }
 
 /** Undefined: not served. SCTP is not: HAProxy does not speak it, and not every kernel can forward it. */
@@ -126,7 +153,7 @@ function localNodes(slices: readonly SliceObject[]): Omit<Extract<Target, { kind
   };
 }
 
-function refusedPort(port: ServicePort, path: string): Refusal[] {
+function refusedPort(port: ServicePort, path: string, mode: Mode): Refusal[] {
   if (protocolOf(port) === undefined) {
     const protocol = JSON.stringify((port.protocol ?? '').slice(0, 8));
     return [
@@ -137,11 +164,15 @@ function refusedPort(port: ServicePort, path: string): Refusal[] {
       ),
     ];
   }
+  if (mode === 'pod' && protocolOf(port) !== 'TCP') {
+    const sentence = 'is not served in pod mode, only TCP is: move this port to a Service of its own that uses node ports.';
+    return [refusal('PROTOCOL_NOT_SERVED', `${path}.protocol`, `${path}.protocol: ${protocolOf(port)} ${sentence}`)];
+  }
   const refusals: Refusal[] = [];
   if (!isPort(port.port)) {
     refusals.push(refusal('INVALID_PORT', `${path}.port`, `${path}.port: must be a number from 1 to 65535.`));
   }
-  if (port.nodePort === undefined || !isPort(port.nodePort)) {
+  if (mode === 'node-port' && (port.nodePort === undefined || !isPort(port.nodePort))) {
     refusals.push(
       refusal(
         'NODE_PORT_MISSING',

@@ -16,13 +16,6 @@ export function refusedFields(spec: ServiceSpec): Refusal[] {
       `${quote(spec.sessionAffinity)} is not served yet; set it to None.`,
     );
   }
-  if (spec.allocateLoadBalancerNodePorts === false) {
-    refuse(
-      'POD_MODE_NOT_SERVED',
-      'allocateLoadBalancerNodePorts',
-      'load balancers reach pods through node ports; remove this field or set it to true.',
-    );
-  }
   const policy = spec.externalTrafficPolicy;
   if (policy !== undefined && policy !== 'Cluster' && policy !== 'Local') {
     refuse(

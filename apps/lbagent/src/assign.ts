@@ -47,11 +47,15 @@ export function assignToWorker(wanted: Wanted, worker: WorkerState): Assignment 
   const nodeChecks = assignNodeChecks(wanted, (kind) => observedNodeChecks(worker, kind));
   const checkPlaces = placesOf(nodeChecks);
   const slots = freeSlotsOf(worker);
+  const begun = begunSlotsOf(worker);
   const services = new Map<string, AssignedService>();
   const unplaced: string[] = [];
   for (const key of [...wanted.services.keys()].sort()) {
     const service = wanted.services.get(key)!;
-    const backend = currentBackend(service, worker) ?? slots.get(profileName(service.profile))?.shift();
+    const backend =
+      currentBackend(service, worker) ??
+      claimBegun(service, worker, begun) ??
+      slots.get(profileName(service.profile))?.shift();
     const servers = backend && nameServers(service, worker.backends.get(backend), checkPlaces);
     if (!backend || !servers) unplaced.push(key);
     else services.set(key, { wanted: service, backend, servers });
@@ -118,6 +122,31 @@ function freeSlotsOf(worker: WorkerState): Map<string, string[]> {
   return new Map(
     [...free].map(([profile, slots]) => [profile, slots.sort((a, b) => a.index - b.index).map((slot) => slot.name)]),
   );
+}
+
+/** Slots with servers that no service is sent to, lowest first: being prepared for one, or left by one. */
+function begunSlotsOf(worker: WorkerState): string[] {
+  const taken = new Set(worker.services.values());
+  const begun = [...worker.backends].flatMap(([name, { servers }]) => {
+    const slot = taken.has(name) || servers.size === 0 ? undefined : parseSlotName(name);
+    return slot ? [{ name, index: slot.index }] : [];
+  });
+  return begun.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1)).map(({ name }) => name);
+}
+
+/** One of them that has a server of this very service; nobody else gets it then. */
+function claimBegun(service: WantedService, worker: WorkerState, begun: string[]): string | undefined {
+  const isOurs = (name: string): boolean => {
+    const backend = worker.backends.get(name)!;
+    if (!backendFits(name, backend, service)) return false;
+    return service.servers.some(({ id, address, port, stage }) =>
+      [...backend.servers.values()].some(
+        (server) => stage === 'serving' && server.id === id && server.address === address && server.port === port,
+      ),
+    );
+  };
+  const at = begun.findIndex(isOurs);
+  return at < 0 ? undefined : begun.splice(at, 1)[0];
 }
 
 /** The service's servers with names: those that run keep theirs. Undefined when a node check has no place. */

@@ -15,6 +15,8 @@ export interface ServersInput {
   readonly assignment: Assignment;
   readonly worker: WorkerState;
   readonly drain: DrainRules;
+  /** As `waitingMoves` says. */
+  readonly moves: ReadonlySet<string>;
 }
 
 export interface ServersPlan extends Halves {
@@ -26,7 +28,7 @@ export interface ServersPlan extends Halves {
  * Servers to add, to let in again, to drain and to delete. One that leaves drains for the time of its service, but not
  * before one that stays is alive; with the whole service gone its connections end at once.
  */
-export function planServers({ wanted, assignment, worker, drain }: ServersInput): ServersPlan {
+export function planServers({ wanted, assignment, worker, drain, moves }: ServersInput): ServersPlan {
   const add: Step[] = [];
   const remove: Step[] = [];
   const serviceIn = new Map<string, AssignedService>();
@@ -46,6 +48,10 @@ export function planServers({ wanted, assignment, worker, drain }: ServersInput)
     const routed = keyOf.get(name);
     // It serves from here until the reload gives it its new place.
     if (routed !== undefined && unplaced.has(routed)) continue;
+    if (routed !== undefined && moves.has(routed)) {
+      postponed.push(name, assignment.services.get(routed)!.backend);
+      continue;
+    }
     const stages = new Map(service?.servers.map((server) => [server.name, server.stage]));
     const gone = routed !== undefined && !wanted.services.has(routed);
     const key = service?.wanted.key ?? routed ?? name;
@@ -58,6 +64,23 @@ export function planServers({ wanted, assignment, worker, drain }: ServersInput)
     add.push(...keepLeaving(leaving, backend));
   }
   return { add, remove, postponed };
+}
+
+/**
+ * Keys of services that have to go to another backend and are still better served where they are, because nobody is
+ * alive there yet.
+ */
+export function waitingMoves(assignment: Assignment, worker: WorkerState): ReadonlySet<string> {
+  const waiting = new Set<string>();
+  for (const [key, service] of assignment.services) {
+    const current = worker.services.get(key);
+    if (current === undefined || current === service.backend) continue;
+    const here = [...(worker.backends.get(current)?.servers.values() ?? [])];
+    if (!here.some(({ up, maintenance }) => up && !maintenance)) continue;
+    const there = worker.backends.get(service.backend) ?? { servers: new Map<string, ObservedServer>() };
+    if (waitsForAnother(service, there)) waiting.add(key);
+  }
+  return waiting;
 }
 
 function letIn(

@@ -147,6 +147,8 @@ it('a node that serves becomes the last resort without a moment in which nobody 
 it('connections that a change of policy leaves behind end only when nobody is served there any more', () => {
   const view = freshView();
   carryOut(plan(ONE, view, OPTIONS).steps, view);
+  carryOut(plan(local(['node-1', 'node-2']), view, OPTIONS).steps, view);
+  checkSays(view, 'tcp0', { up: true });
   for (const step of plan(local(['node-1', 'node-2']), view, OPTIONS).steps) {
     if (step.kind !== 'delete-server') advance(view, step);
   }
@@ -180,9 +182,18 @@ it('a Service that changes its kind of check moves to a backend of that kind', (
   carryOut(plan(ONE, view, OPTIONS).steps, view);
   const target = { kind: 'node-port', nodePort: 30080, nodes: ['node-1'] } as const;
   const local = nodePort(80, { target, check: { kind: 'http', port: 32000, path: '/healthz' } });
-  const { steps } = plan(wantedFor([placed('a', VIP, [local])]), view, OPTIONS);
-  expect(steps.filter((step) => step.kind === 'move-service')).toEqual([
+  const wanted = wantedFor([placed('a', VIP, [local])]);
+  const first = plan(wanted, view, OPTIONS);
+  expect(first.steps).toMatchObject([{ kind: 'add-server', backend: 'slot_healthz_0' }]);
+  expect(first.postponed).toEqual(['slot_plain_0', 'slot_healthz_0']);
+  carryOut(first.steps, view);
+  expect(plan(wanted, view, OPTIONS)).toMatchObject({ steps: [], postponed: first.postponed });
+  // Somebody is alive there, so that the move costs no connection.
+  checkSays(view, 'tcp0', { up: true });
+  const { steps } = plan(wanted, view, OPTIONS);
+  expect(steps.slice(0, 2)).toMatchObject([
     { kind: 'move-service', key: `${VIP}|80`, backend: 'slot_healthz_0' },
+    { kind: 'drain-server', backend: 'slot_plain_0' },
   ]);
   expect(steps.map((step) => step.kind)).not.toContain('release');
 });

@@ -7,7 +7,7 @@ import type { CaughtPort, Limit } from './nftables/types.ts';
 import { planLimits } from './plan-limits.ts';
 import type { Forward, ObservedForward } from './forwarding/types.ts';
 import { planForwards } from './plan-forwards.ts';
-import { freeNodeChecks, planServers } from './plan-servers.ts';
+import { freeNodeChecks, planServers, waitingMoves } from './plan-servers.ts';
 import { type Halves, inOrder, type Step } from './step.ts';
 import { nodeCheckKey, type Wanted } from './wanted.ts';
 
@@ -46,8 +46,9 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
   const { worker } = observed;
   const assignment = assignToWorker(wanted, worker);
   const addresses = planAddresses(wanted, observed, options);
-  const servers = planServers({ wanted, assignment, worker, drain: options.drain });
-  const services = planServices(assignment, worker);
+  const moves = waitingMoves(assignment, worker);
+  const servers = planServers({ wanted, assignment, worker, drain: options.drain, moves });
+  const services = planServices(assignment, worker, moves);
   const caught = planCaught(assignment, observed);
   const limits = planLimits(wanted, observed.limits);
   const { postponed } = servers;
@@ -97,10 +98,10 @@ function planNodeChecks(wanted: Wanted, assignment: Assignment, worker: WorkerSt
   });
 }
 
-function planServices(assignment: Assignment, worker: WorkerState): Halves {
+function planServices(assignment: Assignment, worker: WorkerState, moves: ReadonlySet<string>): Halves {
   const add = inOrder(assignment.services).flatMap(([key, { backend }]): Step[] => {
     const current = worker.services.get(key);
-    if (current === backend) return [];
+    if (current === backend || moves.has(key)) return [];
     return [{ kind: current === undefined ? 'add-service' : 'move-service', key, backend }];
   });
   const kept = new Set([...assignment.services.keys(), ...assignment.unplaced]);

@@ -11,6 +11,7 @@ import type {
 import { compareAddresses } from '@fairlead/model';
 import { admitNode, admitPorts } from './backends.ts';
 import { setOf } from './declared.ts';
+import { isEqual } from './equal.ts';
 import { poolsOf } from './decisions/grant.ts';
 import type { MachineResource } from './resources/types.ts';
 import { compareText, machinesOf } from './site.ts';
@@ -24,7 +25,9 @@ export interface SetState {
   readonly loadBalancers: ReadonlyMap<string, PlacedLoadBalancer>;
 }
 
-type Placed = WeakMap<HeldLoadBalancer, PlacedLoadBalancer>;
+/** What was placed before under the same resources. `nodes`: those that it was placed with, where they matter. */
+export type Placed = WeakMap<HeldLoadBalancer, { readonly placed: PlacedLoadBalancer; readonly nodes?: Nodes }>;
+type Nodes = Truth['nodes'] extends ReadonlyMap<string, infer T> ? T : never;
 
 /** The state of this machine; undefined: it is not declared. `shared` is its set's. PURE. */
 export function planMachine(truth: Truth, name: string, shared: SetState): MachineState | undefined {
@@ -110,12 +113,21 @@ function loadBalancersOf(truth: Truth, set: string, placed: Placed): ReadonlyMap
   for (const id of [...truth.loadBalancers.keys()].sort()) {
     const held = truth.loadBalancers.get(id)!;
     if (held.served === undefined || setOf(held.served, truth.site) !== set) continue;
-    const known = placed.get(held) ?? place(held, truth, set);
-    if (known === undefined) continue;
-    placed.set(held, known);
-    result.set(id, known);
+    const before = placed.get(held);
+    const nodes = nodesThatMatter(held.served, truth);
+    const now = before?.nodes === nodes ? before?.placed : place(held, truth, set);
+    if (now === undefined) continue;
+    const same = before !== undefined && isEqual(before.placed, now) ? before.placed : now;
+    placed.set(held, nodes === undefined ? { placed: same } : { placed: same, nodes });
+    result.set(id, same);
   }
   return result;
+}
+
+/** Where pods are reached through their nodes, which of them may be reached follows from the nodes. */
+function nodesThatMatter({ backendMode, cluster }: LoadBalancer, { site, nodes }: Truth): Nodes | undefined {
+  const isRouted = backendMode === 'pod' && site.clusters.get(cluster)?.spec.podRoutes === 'static';
+  return isRouted ? nodes.get(cluster) : undefined;
 }
 
 function place({ served }: HeldLoadBalancer, truth: Truth, set: string): PlacedLoadBalancer | undefined {

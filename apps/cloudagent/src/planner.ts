@@ -1,13 +1,12 @@
-import type { MachineState, PlacedLoadBalancer } from '@fairlead/model';
-import { planMachine, planSet, type SetState } from './plan.ts';
+import type { MachineState } from '@fairlead/model';
+import { type Placed, planMachine, planSet, type SetState } from './plan.ts';
 import type { Committed, TruthKeeper } from './truth-keeper.ts';
-import type { HeldLoadBalancer } from './truth.ts';
 
 /** Plans each set once per generation, however many machines ask. */
 export class Planner {
   readonly #keeper: Pick<TruthKeeper, 'truth'>;
   readonly #sets = new Map<string, { readonly generation: number; readonly state: SetState }>();
-  #placed = new WeakMap<HeldLoadBalancer, PlacedLoadBalancer>();
+  #placed: Placed = new WeakMap();
 
   constructor(keeper: Pick<TruthKeeper, 'truth' | 'subscribe'>) {
     this.#keeper = keeper;

@@ -79,10 +79,11 @@ export class StatusBoard {
   }
 
   #take({ changes }: Committed): void {
-    const { loadBalancers, resources, sets } = changes;
+    const { loadBalancers, resources, sets, nodes } = changes;
     if (resources !== undefined || sets !== undefined) this.#mark(this.#settings.keeper.truth.loadBalancers.keys());
     else this.#mark(loadBalancers?.keys() ?? []);
     for (const [id, held] of loadBalancers ?? []) if (held === undefined) this.#mark([id]);
+    if (nodes !== undefined) this.#mark(this.#idsOfPods(nodes));
   }
 
   #idsOf(set: string, notable: boolean): string[] {
@@ -92,6 +93,14 @@ export class StatusBoard {
       (!published && refusal === undefined) || !this.#isToldReachable(wish.id);
     const isTouched = (held: HeldLoadBalancer) => (notable || waits(held)) && setOf(held.wish, truth.site) === set;
     return [...truth.loadBalancers.values()].filter(isTouched).map(({ wish }) => wish.id);
+  }
+
+  /** Which pods may be backends follows from their nodes. */
+  #idsOfPods(clusters: ReadonlyMap<string, unknown>): string[] {
+    const all = [...this.#settings.keeper.truth.loadBalancers.values()];
+    return all
+      .filter(({ wish }) => wish.backendMode === 'pod' && clusters.has(wish.cluster))
+      .map(({ wish }) => wish.id);
   }
 
   #isToldReachable(id: string): boolean {

@@ -9,7 +9,7 @@ const STATES = {
 
 /** The status as the contract tells it. */
 export function statusToProto(status: LoadBalancerStatus): pb.LoadBalancerStatus.$Properties {
-  const { id, namespace, name, addresses, state, refusal, lacking, reason, message, machines } = status;
+  const { id, namespace, name, addresses, state, refusal, lacking, reason, message, machines, leftOut } = status;
   return {
     id,
     namespace,
@@ -21,5 +21,6 @@ export function statusToProto(status: LoadBalancerStatus): pb.LoadBalancerStatus
     lacking: lacking && refusalToProto(lacking),
     message,
     machines: [...machines],
+    leftOut: leftOut && refusalToProto(leftOut),
   };
 }

@@ -42,6 +42,8 @@ export interface LoadBalancerStatus {
   /** What is waited for, or what is wrong now; empty when all is well. */
   readonly message: string;
   readonly machines: readonly MachineStatus[];
+  /** A backend that may not be one; the others are served. */
+  readonly leftOut?: Refusal;
 }
 
 export interface MachineStatus {
@@ -103,6 +105,7 @@ export function statusOf(held: HeldLoadBalancer, context: StatusContext): Judged
     addresses: context.addresses,
     machines: machineStatuses(held, context),
     ...(lacking && { lacking }),
+    ...leftOutOf(context),
   };
   if (held.refusal !== undefined) {
     return { status: { ...base, state: 'REFUSED', refusal: held.refusal, message: held.refusal.message } };
@@ -120,6 +123,13 @@ export function statusOf(held: HeldLoadBalancer, context: StatusContext): Judged
       return until === undefined ? { status } : { status, recheckAt: until };
     }
   }
+}
+
+/** The first of those that are left out. */
+function leftOutOf({ refusedBackends: [first] }: StatusContext): { leftOut?: Refusal } {
+  if (first === undefined) return {};
+  const message = `backend ${first.name} is left out: ${first.refusal.message}`;
+  return { leftOut: { ...first.refusal, message } };
 }
 
 type Progress =

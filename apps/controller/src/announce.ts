@@ -4,7 +4,7 @@ import { describeNode } from './nodes.ts';
 import type { NodeRefusal } from './cloudagent.ts';
 import type { Ensured } from './session.ts';
 import type { StatusChange } from './status.ts';
-import { clip, PARTLY_ALLOCATED } from './status.ts';
+import { clip, LEFT_OUT, PARTLY_ALLOCATED } from './status.ts';
 
 /** An event to be shown on an object, with upstream's reasons where it has one. */
 export interface Announcement {
@@ -52,7 +52,7 @@ export function announceEnsured(
 /** What to say of a change of status that has been written. */
 export function announceChange(service: ServiceObject, change: StatusChange, forged: boolean): Announcement[] {
   const said = change.setConditions.flatMap((condition): Announcement[] => {
-    const isGood = condition.status === 'True' && condition.reason !== PARTLY_ALLOCATED;
+    const isGood = condition.status === 'True' && !TROUBLED.includes(condition.reason);
     if (isGood || QUIET.includes(condition.reason)) return [];
     return [warning(service, reasonOf(condition.type, condition.status), condition.message, aboutOf(condition))];
   });
@@ -75,6 +75,8 @@ function aboutOf({ type, reason, message }: Condition): string {
   return isOfTheWish ? `${reason} ${message}` : reason;
 }
 
+// Served, and yet not as it was asked for.
+const TROUBLED: readonly string[] = [LEFT_OUT, PARTLY_ALLOCATED];
 // Conditions that only say that something is under way.
 const QUIET: readonly string[] = ['Pending', 'NoAddress'];
 

@@ -68,7 +68,7 @@ function readEvent({ status, removed, initialStateSent }: pb.WatchStatusResponse
 }
 
 function readStatus(status: pb.LoadBalancerStatus): LoadBalancerStatus {
-  const { id, namespace, name, message, machines, refusal, lacking, reason } = status;
+  const { id, namespace, name, message, machines, refusal, lacking, reason, leftOut } = status;
   return {
     id,
     namespace,
@@ -80,6 +80,7 @@ function readStatus(status: pb.LoadBalancerStatus): LoadBalancerStatus {
     ...(refusal ? { refusal: refusalFromProto(refusal) } : {}),
     ...(reason ? { reason } : {}),
     ...(lacking ? { lacking: refusalFromProto(lacking) } : {}),
+    ...(leftOut ? { leftOut: refusalFromProto(leftOut) } : {}),
   };
 }
 

@@ -62,6 +62,8 @@ export interface LoadBalancerStatus {
   /** Why one of its families has no address, beside those it has. */
   readonly lacking?: Refusal;
   readonly message: string;
+  /** A backend that may not be one; the others are served. */
+  readonly leftOut?: Refusal;
   /** False: machines are known and none of them is connected and has applied it. */
   readonly reachable: boolean;
 }

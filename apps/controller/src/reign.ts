@@ -112,8 +112,8 @@ function serve(known: Known | undefined, outcome: EnsureOutcome | undefined, now
   if (known === undefined) {
     return outcome && { addresses: outcome.addresses, state: 'pending', message: '', lost: false };
   }
-  const { state, refusal, lacking, reason, message } = known.status;
+  const { state, refusal, lacking, reason, message, leftOut } = known.status;
   const lost = known.lostSince !== undefined && now - known.lostSince >= LOST_AFTER_MS;
   const why = { ...(refusal && { refusal }), ...(lacking && { lacking }), ...(reason !== undefined && { reason }) };
-  return { addresses, state, message, lost, ...why };
+  return { addresses, state, message, lost, ...why, ...(leftOut && { leftOut }) };
 }

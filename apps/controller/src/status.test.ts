@@ -57,6 +57,18 @@ it.each<[string, Verdict, readonly Ingress[], string[]]>([
     ['Accepted True Accepted', 'AddressAllocated True PartlyAllocated', 'Programmed True Serving'],
   ],
   [
+    'serving without one of its backends',
+    wanted({ ...SERVING, leftOut: refusal('BACKEND_REFUSED', '', 'backend p is left out: it is a machine') }),
+    [ENTRY],
+    ['Accepted True Accepted', 'AddressAllocated True Allocated', 'Programmed True BackendLeftOut'],
+  ],
+  [
+    'refused a way to its pods',
+    wanted({ ...PENDING, addresses: [], state: 'refused', refusal: refusal('POD_MODE_NOT_ROUTED', 'x', 'no way') }),
+    [],
+    ['Accepted False PodModeNotRouted', 'AddressAllocated False Pending', 'Programmed False NoAddress'],
+  ],
+  [
     'pending without one',
     wanted({ ...PENDING, addresses: [] }),
     [],

@@ -14,6 +14,8 @@ export interface Served {
   readonly lacking?: Refusal;
   /** For people: what is waited for or what is wrong; empty when all is well. */
   readonly message: string;
+  /** A backend that may not be one; the others are served. */
+  readonly leftOut?: Refusal;
   /** True: it was serving, and no machine has said for a while that it still does. */
   readonly lost: boolean;
 }
@@ -95,6 +97,8 @@ const ADDRESS_ALLOCATED = 'fairlead.dev/AddressAllocated';
 const PROGRAMMED = 'fairlead.dev/Programmed';
 /** Of AddressAllocated: a Service with PreferDualStack has an address, but not of both families. */
 export const PARTLY_ALLOCATED = 'PartlyAllocated';
+/** Reason of Programmed when it is served without some of its backends. */
+export const LEFT_OUT = 'BackendLeftOut';
 const OUR_CONDITIONS: readonly string[] = [ACCEPTED, ADDRESS_ALLOCATED, PROGRAMMED];
 
 interface WantedCondition extends Omit<Condition, 'lastTransitionTime'> {
@@ -109,7 +113,7 @@ function differs(before: Condition, wanted: WantedCondition): boolean {
 
 function wantedConditions(verdict: Verdict, published: boolean): WantedCondition[] {
   if (verdict.kind === 'released') return [];
-  if (verdict.kind === 'wanted') return [ACCEPTED_TRUE, ...stages(verdict.served, published)];
+  if (verdict.kind === 'wanted') return [accepted(verdict.served), ...stages(verdict.served, published)];
   const running =
     verdict.served !== undefined && verdict.served.addresses.length > 0 ? stages(verdict.served, published) : [];
   const kept = running.length === 0 ? '' : ' What was served before this change goes on.';
@@ -125,6 +129,13 @@ const ACCEPTED_TRUE: WantedCondition = {
   message: 'Every field of this Service is served.',
   exactMessage: true,
 };
+
+/** What the site, and not a field's own rule, stands against. */
+function accepted({ refusal }: Served): WantedCondition {
+  if (refusal === undefined || !isAboutMode(refusal)) return ACCEPTED_TRUE;
+  const reason = camelCase(refusal.reason);
+  return { type: ACCEPTED, status: 'False', reason, message: clip(refusal.message), exactMessage: true };
+}
 
 /** The conditions AddressAllocated and Programmed. */
 function stages(served: Served, published: boolean): WantedCondition[] {
@@ -161,7 +172,8 @@ function addressAllocated({ addresses, refusal, lacking, message }: Served): Wan
   };
 }
 
-function programmed({ addresses, state, refusal, reason, message, lost }: Served, published: boolean): WantedCondition {
+function programmed(served: Served, published: boolean): WantedCondition {
+  const { addresses, state, refusal, reason, message, lost, leftOut } = served;
   const type = PROGRAMMED;
   const exactMessage = false;
   if (state === 'serving' && lost) {
@@ -169,11 +181,14 @@ function programmed({ addresses, state, refusal, reason, message, lost }: Served
     return { type, status: 'Unknown', reason: 'MachinesUnreachable', message: text, exactMessage };
   }
   // Another address was asked for and refused: the one it has goes on being served.
-  const keepsServing = published && refusal !== undefined && isAboutAddress(refusal);
+  const keepsServing = published && refusal !== undefined && (isAboutAddress(refusal) || isAboutMode(refusal));
+  if (state === 'serving' && leftOut !== undefined) {
+    return { type, status: 'True', reason: LEFT_OUT, message: clip(leftOut.message), exactMessage };
+  }
   if (state === 'serving' || keepsServing) {
     return { type, status: 'True', reason: 'Serving', message: 'LB machines serve this address.', exactMessage };
   }
-  if (refusal !== undefined && !isAboutAddress(refusal)) {
+  if (refusal !== undefined && !isAboutAddress(refusal) && !isAboutMode(refusal)) {
     return { type, status: 'False', reason: camelCase(refusal.reason), message: clip(refusal.message), exactMessage };
   }
   if (addresses.length === 0) {
@@ -186,6 +201,11 @@ function programmed({ addresses, state, refusal, reason, message, lost }: Served
 /** True: no address could be given. False: there is one, but it cannot be served as asked. */
 export function isAboutAddress(refusal: Refusal): boolean {
   return /^(ADDRESS|POOL|NO_POOL|QUOTA)(_|$)/.test(refusal.reason);
+}
+
+/** True: the way to its backends that was asked for cannot be had. */
+function isAboutMode({ reason }: Refusal): boolean {
+  return reason.startsWith('POD_MODE_');
 }
 
 /** `POOL_EXHAUSTED` → `PoolExhausted`: the form that Kubernetes wants of a condition's reason. */

@@ -124,14 +124,16 @@ function freeSlotsOf(worker: WorkerState): Map<string, string[]> {
   );
 }
 
-/** Slots with servers that no service is sent to, lowest first: being prepared for one, or left by one. */
+/** Slots with servers that no service is sent to: first those being prepared for one, then those left by one. */
 function begunSlotsOf(worker: WorkerState): string[] {
   const taken = new Set(worker.services.values());
   const begun = [...worker.backends].flatMap(([name, { servers }]) => {
     const slot = taken.has(name) || servers.size === 0 ? undefined : parseSlotName(name);
-    return slot ? [{ name, index: slot.index }] : [];
+    const isLeft = [...servers.values()].every(({ maintenance }) => maintenance);
+    return slot ? [{ name, rank: Number(isLeft), index: slot.index }] : [];
   });
-  return begun.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1)).map(({ name }) => name);
+  const sorted = begun.sort((a, b) => a.rank - b.rank || a.index - b.index || (a.name < b.name ? -1 : 1));
+  return sorted.map(({ name }) => name);
 }
 
 /** One of them that has a server of this very service; nobody else gets it then. */

@@ -11,6 +11,7 @@ import type { KeepalivedPaths } from './keepalived/types.ts';
 import { createKernelSide, type KernelSide, type KernelSideSettings, rulesetOf } from './kernel-side.ts';
 import { kernelFamilies } from './links/families.ts';
 import { openLinks } from './links/kernel.ts';
+import { openPodWays, type PodWays } from './links/pod-ways.ts';
 import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from './links/routing.ts';
 import { openNftables } from './nftables/kernel.ts';
 import { DEFAULT_MARK } from './nftables/ruleset.ts';
@@ -42,6 +43,7 @@ export interface Parts {
   readonly paths: KeepalivedPaths;
   readonly plane: DataPlane;
   readonly kernel: KernelSide;
+  readonly podWays: PodWays;
   readonly ownership: Ownership;
   readonly supervisors: { readonly haproxy: Supervisor; readonly keepalived: Supervisor };
   /** Where keepalived says why it does what it does: a command, or a file. */
@@ -87,6 +89,7 @@ export function openParts(config: NamedConfig, programs: MachinePrograms, onLack
     paths,
     plane: { runtime, mapFile: haproxy.mapFile, nftables, forwarding, links },
     kernel: createKernelSide(kernelSettings, nftables, links),
+    podWays: openPodWays(ip),
     ownership,
     supervisors,
     keepalivedLog: config.processes === 'systemd' ? 'journalctl --unit=keepalived' : childLogFile(config, 'keepalived'),

@@ -1,10 +1,11 @@
 import { observeBackends } from '@fairlead/haproxy';
-import type { MachineConfig } from '@fairlead/model';
+import type { Address, MachineConfig } from '@fairlead/model';
 import { refresh, type View } from './advance.ts';
 import { apply, type Applied, type DataPlane } from './apply.ts';
 import { drainRules } from './drain-rules.ts';
 import type { HaproxySide } from './haproxy-side.ts';
 import type { KernelSide } from './kernel-side.ts';
+import type { PodWays } from './links/pod-ways.ts';
 import { narrow, type Narrowed } from './narrow.ts';
 import { observe } from './observe.ts';
 import type { Ownership } from './ownership.ts';
@@ -17,6 +18,7 @@ export interface PassParts {
   readonly plane: DataPlane;
   readonly haproxy: HaproxySide;
   readonly kernel: KernelSide;
+  readonly podWays: PodWays;
   readonly ownership: Ownership;
   readonly options: {
     /** How long a removed backend keeps the connections it has, when its service does not say. */
@@ -72,6 +74,8 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   const options = { drain, owned: new Set(view.owned) };
   const part = !looked && input.known ? await partOf(view, { ...input, known: input.known }, parts) : undefined;
   const planned = plan(part?.wanted ?? wanted, part?.observed ?? view, options);
+  const used = (): Iterable<Address> => serverAddresses(view);
+  await parts.podWays.ensure(held.state, used);
   const applying = apply(planned.steps, parts.plane, view);
   // The files for whoever becomes owner are needed when the report says so, not before the change itself.
   const takeover = parts.ownership.prepareTakeover(held.state.config, wanted.vips, view.links);
@@ -88,10 +92,12 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   if (planned.steps.length > 0) parts.haproxy.rewrite();
   await finishForwarding(last, wanted, parts);
   const { config } = held.state;
+  const ways = parts.podWays.ensure(held.state, () => serverAddresses(last.view));
   const settled = [
     parts.ownership.ensure(config, looked),
     parts.kernel.problems(config),
     parts.plane.forwarding.problems(),
+    ways,
   ];
   const findings = [...last.trouble, ...(await Promise.all(settled)).flat()];
   return { ...last, repairs, findings, low: low && !last.reloaded };
@@ -110,6 +116,13 @@ async function finishForwarding(
 ): Promise<void> {
   if (planned === 'all') await forwarding.forgetStrays([...forwards.values()]);
   if (view.forwards.size === 0 && !forwardsSome(wanted)) await forwarding.retire();
+}
+
+/** Of all servers that haproxy has, those that are on their way out included. */
+function* serverAddresses({ worker }: View): Generator<Address, void> {
+  for (const { servers } of worker.backends.values()) {
+    for (const { address } of servers.values()) if (address !== undefined) yield address;
+  }
 }
 
 /** With more unfinished backends than this it is cheaper to look at everything when it is their turn. */

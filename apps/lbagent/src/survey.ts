@@ -53,7 +53,11 @@ export async function survey(view: View, config: MachineConfig, parts: SurveyPar
     : `nftables table is ${base}, UDP forwarding ${forwarding.base}`;
   // What is amiss with the table is put right together with what was in it.
   const kernel = base === 'intact' ? await parts.kernel.ensure(config, base) : [];
-  const repairs = [...kernel, ...(await parts.haproxy.verify())];
-  const findings = [...(await parts.ownership.ensure(config, true)), ...(await parts.plane.forwarding.problems())];
+  const repairs = [...kernel, ...(await parts.podWays.repair()), ...(await parts.haproxy.verify())];
+  const findings = [
+    ...(await parts.ownership.ensure(config, true)),
+    ...(await parts.plane.forwarding.problems()),
+    ...parts.podWays.problems(),
+  ];
   return { difference, repairs, findings };
 }

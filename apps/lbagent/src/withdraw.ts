@@ -7,6 +7,7 @@ import type { KeepalivedPaths } from './keepalived/types.ts';
 import { kernelFamilies } from './links/families.ts';
 import { openLinks } from './links/kernel.ts';
 import { diffAddresses } from './links/plan.ts';
+import { removePodWays } from './links/pod-ways.ts';
 import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE, removeRouting } from './links/routing.ts';
 import type { LinkAddress } from './links/types.ts';
 import { removeRuleset } from './nftables/remove.ts';
@@ -46,6 +47,7 @@ export async function withdraw(options: WithdrawOptions): Promise<readonly strin
   await attempt('the nftables table is still there', () => removeRuleset(programs.nft));
   const router = { procSys, note: `${paths.runDirectory}/${FORWARD_NOTE}` };
   await attempt('UDP is still forwarded', () => removeForwarding(programs.nft, router));
+  await attempt('routes to pods are still there', () => removePodWays(programs.ip));
   const lack = kernelFamilies().includes('ipv6') ? {} : { ipv6: false as const };
   const routing = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices, ...lack };
   await attempt('the policy route is still there', () => removeRouting({ ip: programs.ip, procSys }, routing));

@@ -1,5 +1,6 @@
 import { assign, type Assignment, type AssignRequest, type Holding, poolContaining, shareOf } from '@fairlead/ipam';
 import { type Address, type LoadBalancer, orderByFamily, type Refusal, refusal } from '@fairlead/model';
+import { judgeBackendMode } from '../backends.ts';
 import { setOf } from '../declared.ts';
 import { isEqual } from '../equal.ts';
 import type { Site } from '../site.ts';
@@ -74,6 +75,8 @@ function changed(held: HeldLoadBalancer, truth: Truth, more: Changes): { changes
 function tryAssign(wish: LoadBalancer, truth: Truth, now: number): Assignment {
   const set = truth.site.sets.get(setOf(wish, truth.site) ?? '');
   if (set === undefined) return { ok: false, refusal: noSet(wish) };
+  const unreachable = judgeBackendMode(wish, truth);
+  if (unreachable !== undefined) return { ok: false, refusal: unreachable };
   const quota = truth.site.clusters.get(wish.cluster)?.spec.quota?.addresses;
   const request: AssignRequest = {
     wanted: wish,

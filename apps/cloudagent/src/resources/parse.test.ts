@@ -132,7 +132,11 @@ describe('what means something but is not served yet is refused by name', () => 
       document('LoadBalancerSet', `${set}\nprovisioner: {command: [make]}`),
       'provisioner: a command that makes machines is not served yet: write manual, and use `fairlead machines add`',
     ],
-    [document('Cluster', `${cluster}\npodRoutes: static`), 'podRoutes: static is not served yet: write none'],
+    [
+      document('Cluster', `${cluster}\npodRoutes: static`),
+      'podRoutes is static, but there are no podCIDRs that it could be for: name them',
+    ],
+    [document('Cluster', `${cluster}\ndrainTimeout: 10`), '10 has no unit: write 10s or 10ms'],
     [
       document('LoadBalancer', `${balancer}\nports: [{port: 53, protocol: SCTP}]`),
       'ports[0].protocol: SCTP is not served yet: write TCP or UDP',

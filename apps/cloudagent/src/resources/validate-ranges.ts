@@ -1,7 +1,7 @@
 import { formatRange, rangesOverlap } from '@fairlead/model';
 import type { AddressRange } from '@fairlead/model';
 import type { SiteIndex } from './site-index.ts';
-import type { NetworkResource, NodeIpPoolResource, VipPoolResource } from './types.ts';
+import type { ClusterResource, NetworkResource, NodeIpPoolResource, VipPoolResource } from './types.ts';
 
 type PoolResource = VipPoolResource | NodeIpPoolResource;
 
@@ -43,6 +43,29 @@ export function judgePools(site: SiteIndex): void {
         site.report(pool, path, `${formatRange(range)} overlaps ${other}: leave the common part in one of them`);
       }
       seen.push({ pool, range });
+    }
+  }
+}
+
+/** Where machines route pod ranges, each leads to one cluster, and none away from a network of the site. */
+export function judgePodRoutes(site: SiteIndex): void {
+  const seen: { cluster: ClusterResource; range: AddressRange }[] = [];
+  for (const cluster of site.of('Cluster').filter(({ spec }) => spec.podRoutes === 'static')) {
+    for (const [index, range] of cluster.spec.podCidrs.entries()) {
+      const path = ['spec', 'podCIDRs', index];
+      const network = site.of('Network').find(({ spec }) => spec.subnets.some((subnet) => rangesOverlap(subnet, range)));
+      if (network !== undefined) {
+        const message = `${formatRange(range)} overlaps a subnet of network ${network.name}, which podRoutes: static would cut off: correct it`;
+        site.report(cluster, path, message);
+      }
+      const isSameSet = (other: ClusterResource) => other.spec.loadBalancerSet === cluster.spec.loadBalancerSet;
+      const earlier = seen.find((other) => isSameSet(other.cluster) && rangesOverlap(other.range, range));
+      if (earlier !== undefined && earlier.cluster !== cluster) {
+        const other = `${formatRange(earlier.range)} of Cluster ${earlier.cluster.name}`;
+        const message = `${formatRange(range)} overlaps ${other}, and the same machines would have to route both: use another LoadBalancerSet, or podRoutes: none`;
+        site.report(cluster, path, message);
+      }
+      seen.push({ cluster, range });
     }
   }
 }

@@ -62,6 +62,18 @@ describe('what contradicts the rest of the site is refused', () => {
       '4 VipPool/x spec.ranges[0]: 192.168.0.25-192.168.0.40 overlaps 192.168.0.20-192.168.0.29 of NodeIpPool machines: leave the common part in one of them',
     ],
     [
+      'pod routes that would cut off a network',
+      document('Cluster', 'x', '{loadBalancerSet: default, nodeCIDRs: [10.0.0.0/24], podCIDRs: [192.168.0.0/16], podRoutes: static}'),
+      '4 Cluster/x spec.podCIDRs[0]: 192.168.0.0-192.168.255.255 overlaps a subnet of network lan, which podRoutes: static would cut off: correct it',
+    ],
+    [
+      'pod routes to two clusters',
+      ['x', 'y']
+        .map((name) => document('Cluster', name, '{loadBalancerSet: default, nodeCIDRs: [10.0.0.0/24], podCIDRs: [10.7.0.0/16], podRoutes: static}'))
+        .join('---\n'),
+      '9 Cluster/y spec.podCIDRs[0]: 10.7.0.0-10.7.255.255 overlaps 10.7.0.0-10.7.255.255 of Cluster x, and the same machines would have to route both: use another LoadBalancerSet, or podRoutes: none',
+    ],
+    [
       'a range outside its network',
       document('VipPool', 'x', '{network: lan, ranges: [192.168.0.250-192.168.1.5]}'),
       '4 VipPool/x spec.ranges[0]: 192.168.0.250-192.168.1.5 is not inside a subnet of network lan (192.168.0.0/24, fd12::/64): correct the range, or add the subnet',

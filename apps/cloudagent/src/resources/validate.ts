@@ -3,7 +3,7 @@ import { closest } from './closest.ts';
 import type { Declaration } from './parse.ts';
 import { referencesOf } from './references.ts';
 import { SiteIndex } from './site-index.ts';
-import { judgeNetworks, judgePools } from './validate-ranges.ts';
+import { judgeNetworks, judgePodRoutes, judgePools } from './validate-ranges.ts';
 import { judgeBackends, judgeMachines, judgeRequestedAddresses, judgeSets } from './validate-users.ts';
 import { formatPath } from './violation.ts';
 import type { Violation } from './violation.ts';
@@ -21,6 +21,7 @@ export function validateSite(
   judgeReferences(site);
   judgeNetworks(site);
   judgePools(site);
+  judgePodRoutes(site);
   judgeSets(site);
   judgeMachines(site);
   judgeRequestedAddresses(site);

@@ -34,7 +34,7 @@ export const clusterSpec = z
     nodeCIDRs: unique(cidr, formatRange).min(1),
     podCIDRs: unique(cidr, formatRange).default([]),
     nodeCheck: choice(['auto', 'healthz', 'nodePort']).default('auto'),
-    podRoutes: choice<'none' | 'static'>(['none'], ['static']).default('none'),
+    podRoutes: choice(['none', 'static']).default('none'),
     drainTimeout: duration(1_000, DAY_MS).default(DEFAULT_DRAIN_TIMEOUT_MS),
     maxBackends: z.int().min(1).max(1_000).default(DEFAULT_MAX_BACKENDS),
     quota: z.strictObject({ addresses: z.int().min(0).max(1_000_000) }).optional(),

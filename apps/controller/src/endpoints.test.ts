@@ -65,14 +65,17 @@ it('lets pods that end or are not ready keep what they have, unless no other is 
   ]);
 });
 
-it('counts a pod once, by its best word, and by the address of the first family', () => {
+it('counts a pod once in each family of the Service, by its best word', () => {
   const twice = [
     sliceOf([endpoint({ address: '10.200.0.1', state: 'closed' })]),
     sliceOf([endpoint({ address: '10.200.0.1' })]),
     sliceOf([endpoint({ address: 'fd00::1' })]),
   ];
   expect(shown(twice)).toEqual(['p 10.200.0.1:8080']);
-  expect(podEndpoints(twice, HTTP, ['ipv6', 'ipv4'])).toMatchObject([{ address: 'fd00::1' }]);
+  expect(podEndpoints(twice, HTTP, ['ipv6', 'ipv4'])).toMatchObject([
+    { name: 'p', address: 'fd00::1' },
+    { name: 'p.ipv4', address: '10.200.0.1', draining: false },
+  ]);
 });
 
 it('takes nothing from a slice but names and addresses, whatever somebody wrote into it', () => {

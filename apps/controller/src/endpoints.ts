@@ -32,9 +32,9 @@ function nodesWith(endpoints: readonly SliceEndpoint[], wanted: SliceEndpoint['s
 }
 
 /**
- * The pods behind one port of a Service, each once, in order of name: those that get connections, and (draining) those
- * that keep the ones they have. When no pod is ready, those that end but still answer get connections. Of a pod with
- * addresses of both families the first of `families` counts. PURE.
+ * The pods behind one port of a Service, each once for each of its families, in order of name: those that get connections,
+ * and (draining) those that keep the ones they have. When no pod is ready, those that end but still answer get
+ * connections. PURE.
  */
 export function podEndpoints(
   slices: readonly SliceObject[],
@@ -43,27 +43,20 @@ export function podEndpoints(
 ): readonly Endpoint[] {
   const candidates = slices.flatMap((slice) => {
     const port = slice.ports.find((each) => each.name === name && each.protocol === protocol)?.port;
-    return port === undefined || !isPort(port) ? [] : slice.endpoints.flatMap((each) => candidate(each, port));
+    return port === undefined || !isPort(port) ? [] : slice.endpoints.flatMap((each) => candidate(each, port, families));
   });
   const found = new Map<string, Candidate>();
-  for (const each of candidates.sort((a, b) => compare(a, b, families)))
-    if (!found.has(each.key)) found.set(each.key, each);
+  for (const each of candidates.sort(compare)) if (!found.has(each.name)) found.set(each.name, each);
   const chosen = [...found.values()];
   const lastResort = chosen.every(({ state }) => state !== 'ready');
-  const names = new Set<string>();
-  return chosen
-    .map(({ name: pod, address, port, node, state }): Endpoint => {
-      const label = names.has(pod) ? nameOf(address) : pod;
-      names.add(label);
-      const draining = state !== 'ready' && !(lastResort && state === 'ending');
-      return { name: label, address, port, draining, ...(node === undefined ? {} : { node }) };
-    })
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return chosen.map(({ name: label, address, port, node, state }): Endpoint => {
+    const draining = state !== 'ready' && !(lastResort && state === 'ending');
+    return { name: label, address, port, draining, ...(node === undefined ? {} : { node }) };
+  });
 }
 
 interface Candidate {
-  /** Whatever is the same pod has the same. */
-  readonly key: string;
+  /** Whatever is the same pod in the same family has the same. */
   readonly name: string;
   readonly address: Address;
   readonly port: number;
@@ -74,32 +67,33 @@ interface Candidate {
 const STATES: readonly SliceEndpoint['state'][] = ['ready', 'ending', 'closed'];
 
 // Whoever may write an EndpointSlice may write anything into it; what is no address cannot be reached.
-function candidate({ pod, node, addresses, state }: SliceEndpoint, port: number): Candidate[] {
+function candidate(
+  { pod, node, addresses, state }: SliceEndpoint,
+  port: number,
+  families: readonly AddressFamily[],
+): Candidate[] {
   const parsed = parseAddress(addresses[0] ?? '');
   if (!parsed.ok) return [];
   const address = parsed.value;
-  const isNamed = pod !== undefined && NAME.test(pod);
+  const rank = families.indexOf(familyOf(address));
+  if (rank < 0) return [];
   const on = node !== undefined && NAME.test(node) ? node : undefined;
-  return [
-    { key: isNamed ? `pod ${pod}` : address, name: isNamed ? pod : nameOf(address), address, port, node: on, state },
-  ];
+  // Letters, digits, "-" and "." only.
+  const known = pod !== undefined && NAME.test(pod) ? pod : `ip-${address.replaceAll(':', '-')}-0`;
+  return [{ name: rank === 0 ? known : `${known}.${familyOf(address)}`, address, port, node: on, state }];
 }
 
-const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+const NAME = /^[a-z0-9]([-a-z0-9.]{0,230}[a-z0-9])?$/;
 
-/** Letters, digits, "-" and "." only. */
-function nameOf(address: Address): string {
-  return `ip-${address.replaceAll(':', '-')}-0`;
-}
-
-/** The best of what may be one pod comes first; nothing depends on the order of slices. */
-function compare(a: Candidate, b: Candidate, families: readonly AddressFamily[]): number {
-  const rank = ({ address, state }: Candidate): number => {
-    const family = families.indexOf(familyOf(address));
-    return (family < 0 ? families.length : family) * STATES.length + STATES.indexOf(state);
-  };
-  if (a.key !== b.key) return a.key < b.key ? -1 : 1;
-  return rank(a) - rank(b) || (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port);
+/** By name, and of what may be one pod the best word first; nothing depends on the order of slices. */
+function compare(a: Candidate, b: Candidate): number {
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
+  return (
+    STATES.indexOf(a.state) - STATES.indexOf(b.state) ||
+    (a.address < b.address ? -1 : a.address > b.address ? 1 : 0) ||
+    a.port - b.port ||
+    ((a.node ?? '') < (b.node ?? '') ? -1 : 1)
+  );
 }
 
 function isPort(value: number): boolean {

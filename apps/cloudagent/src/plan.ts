@@ -115,7 +115,11 @@ function loadBalancersOf(truth: Truth, set: string, placed: Placed): ReadonlyMap
     if (held.served === undefined || setOf(held.served, truth.site) !== set) continue;
     const before = placed.get(held);
     const nodes = nodesThatMatter(held.served, truth);
-    const now = before?.nodes === nodes ? before?.placed : place(held, truth, set);
+    if (before !== undefined && before.nodes === nodes) {
+      result.set(id, before.placed);
+      continue;
+    }
+    const now = place(held, truth, set);
     if (now === undefined) continue;
     const same = before !== undefined && isEqual(before.placed, now) ? before.placed : now;
     placed.set(held, nodes === undefined ? { placed: same } : { placed: same, nodes });

@@ -42,7 +42,8 @@ async function untilReleased(name: string, address: string): Promise<void> {
     }
   });
   await eventually(async () => {
-    if ((await lab.exec('client', ['curl', '-sf', '-m', '1', `http://${address}/`])).code === 0) throw new Error('served');
+    if ((await lab.exec('client', ['curl', '-sf', '-m', '1', `http://${address}/`])).code === 0)
+      throw new Error('served');
   });
 }
 
@@ -64,7 +65,15 @@ it('a class is given up with the type; a Service of another class is not touched
   await untilReleased('classes', address);
   await cluster.apply(loadBalancerService('classes', 'web', { loadBalancerClass: 'example.com/other' }));
   const status = { loadBalancer: { ingress: [{ ip: '203.0.113.7' }] } };
-  await cluster.kubectl(['patch', 'service', 'classes', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })]);
+  await cluster.kubectl([
+    'patch',
+    'service',
+    'classes',
+    '--subresource=status',
+    '--type=merge',
+    '-p',
+    JSON.stringify({ status }),
+  ]);
   // What came later has been worked on.
   await serve('after-classes');
   const left = await cluster.service('classes');
@@ -88,7 +97,14 @@ it('deleted and made again under its name it is another Service', async () => {
 
 it('a finalizer of somebody else keeps the Service, not its address', async () => {
   const address = await serve('held');
-  await cluster.kubectl(['patch', 'service', 'held', '--type=merge', '-p', JSON.stringify({ metadata: { finalizers: [FINALIZER, 'example.com/held'] } })]);
+  await cluster.kubectl([
+    'patch',
+    'service',
+    'held',
+    '--type=merge',
+    '-p',
+    JSON.stringify({ metadata: { finalizers: [FINALIZER, 'example.com/held'] } }),
+  ]);
   await cluster.kubectl(['delete', 'service', 'held', '--wait=false']);
   await untilReleased('held', address);
   expect((await cluster.service('held')).metadata.finalizers).toEqual(['example.com/held']);
@@ -119,12 +135,22 @@ it('a port that cannot be served is marked in the status; the others go on, and 
   const sctp = { name: 'signal', port: 3868, targetPort: 3868, protocol: 'SCTP' };
   await cluster.apply(loadBalancerService('ports', 'web', { ports: [http, sctp] }));
   const condition = await cluster.condition('ports', 'Accepted', 'False');
-  expect(condition.message).toMatch(/^spec\.ports\[1\]\.protocol: SCTP .*What was served before this change goes on\.$/);
+  expect(condition.message).toMatch(
+    /^spec\.ports\[1\]\.protocol: SCTP .*What was served before this change goes on\.$/,
+  );
   const { status } = await cluster.service('ports');
   expect(status.loadBalancer.ingress).toMatchObject([
-    { ip: address, ports: [{ port: 80, protocol: 'TCP' }, { port: 3868, protocol: 'SCTP', error: expect.stringContaining('fairlead.dev/') }] },
+    {
+      ip: address,
+      ports: [
+        { port: 80, protocol: 'TCP' },
+        { port: 3868, protocol: 'SCTP', error: expect.stringContaining('fairlead.dev/') },
+      ],
+    },
   ]);
-  expect((status.loadBalancer.ingress as unknown as { ports: { error?: string }[] }[])[0]!.ports[0]!.error).toBeUndefined();
+  expect(
+    (status.loadBalancer.ingress as unknown as { ports: { error?: string }[] }[])[0]!.ports[0]!.error,
+  ).toBeUndefined();
   await curl(address);
   await eventually(async () => {
     const warnings = (await cluster.events('ports')).filter(({ type }) => type === 'Warning');
@@ -143,7 +169,12 @@ it('an unchanged Service costs no write, whatever restarts', async () => {
       .reduce((sum, [, , count]) => sum + Number(count), 0);
   };
   const texts = async (): Promise<string> =>
-    cluster.kubectl(['get', 'services', '-o', 'jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{"\\n"}{end}']);
+    cluster.kubectl([
+      'get',
+      'services',
+      '-o',
+      'jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{"\\n"}{end}',
+    ]);
   await serve('still');
   await sleep(1_500);
   const before = { writes: await writes(), versions: await texts() };
@@ -156,8 +187,13 @@ it('an unchanged Service costs no write, whatever restarts', async () => {
     }, 30);
   for (const restart of [
     () => lab.kill('control', 'controller-1'),
-    () => lab.kill(lab.site.cloudagent.name, 'cloudagent').then(() => lab.start(lab.site.cloudagent.name, 'cloudagent')),
-    ...lab.site.machines.map(({ name }) => () => lab.kill(name, 'lbagent').then(() => lab.start(name, 'lbagent'))),
+    () =>
+      lab.kill(lab.site.cloudagent.name, 'cloudagent').then(() => lab.start(lab.site.cloudagent.name, 'cloudagent')),
+    ...lab.site.machines.map(
+      ({ name }) =>
+        () =>
+          lab.kill(name, 'lbagent').then(() => lab.start(name, 'lbagent')),
+    ),
   ]) {
     await restart();
     await sleep(500);

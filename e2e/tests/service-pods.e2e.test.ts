@@ -290,7 +290,10 @@ describe('pod mode', () => {
   /** Where ready pods of the app are reached. */
   const podTargets = async (app: string): Promise<string[]> => {
     const ips = await cluster.kubectl(['get', 'pods', '-l', `app=${app}`, '-o', 'jsonpath={.items[*].status.podIP}']);
-    return ips.split(' ').map((podIP) => `${podIP}:8080`).sort();
+    return ips
+      .split(' ')
+      .map((podIP) => `${podIP}:8080`)
+      .sort();
   };
 
   it('sends connections straight to the pods, by named port, over routes through their nodes', async () => {
@@ -364,7 +367,7 @@ describe('pod mode', () => {
         endpoint('10.200.77.7', 'nowhere'),
       ],
     };
-    const service = direct('aimed', 'web') as { spec: Record<string, unknown> };
+    const service = direct('aimed', 'web');
     const ports = [{ name: 'http', port: 80, targetPort: 8080 }];
     await cluster.apply({ ...service, spec: { type: 'LoadBalancer', ports } }, slice);
     const address = await cluster.address('aimed', 20);
@@ -375,7 +378,9 @@ describe('pod mode', () => {
       expect(found.reason).toBe('BackendLeftOut');
       return found;
     });
-    expect(condition.message).toMatch(/^backend elsewhere is left out: 10\.9\.0\.11 is outside the nodeCIDRs and podCIDRs/);
+    expect(condition.message).toMatch(
+      /^backend elsewhere is left out: 10\.9\.0\.11 is outside the nodeCIDRs and podCIDRs/,
+    );
     await eventually(async () => {
       const warnings = (await cluster.events('aimed')).filter(({ type }) => type === 'Warning');
       expect(warnings.map(({ message }) => message)).toContain(condition.message);

@@ -10,7 +10,7 @@ import { decide, node, service, siteYaml, truthOf } from './testing/site.ts';
 const STATIC = siteYaml().replace('podCIDRs: [10.200.0.0/16]', 'podCIDRs: [10.200.0.0/16], podRoutes: static');
 const WITHOUT = siteYaml().replace(', podCIDRs: [10.200.0.0/16]', '');
 
-function pods(...endpoints: readonly (readonly [name: string, text: string, node?: string])[]) {
+function pods(...endpoints: readonly (readonly [name: string, text: string, node?: string | undefined])[]) {
   const all = endpoints.map(([name, text, on]): Endpoint => {
     return { name, address: address(text), port: 80, draining: false, ...(on === undefined ? {} : { node: on }) };
   });
@@ -73,7 +73,8 @@ it('a node that comes later opens the way to its pods', () => {
   const truth = truthOf(STATIC);
   decide(truth, (current) => ensure(current, pods(['p', '10.200.1.5', 'n1']), 1));
   const placed = new WeakMap();
-  const endpoints = (): unknown => planSet(truth, 'default', placed).loadBalancers.get('uid-a')!.loadBalancer.ports[0]!.target;
+  const endpoints = (): unknown =>
+    planSet(truth, 'default', placed).loadBalancers.get('uid-a')!.loadBalancer.ports[0]!.target;
   expect(endpoints()).toMatchObject({ endpoints: [] });
   withNodes(truth, node('n1', '10.0.0.101', { podCidrs: ['10.200.1.0/24'] }));
   expect(endpoints()).toMatchObject({ endpoints: [{ name: 'p' }] });

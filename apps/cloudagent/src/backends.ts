@@ -78,10 +78,14 @@ function judgePodRange(text: string, cluster: string, { site }: BackendRules): R
   const ranges = site.clusters.get(cluster)?.spec.podCidrs ?? [];
   const { family, first, last } = parsed.value;
   const isInside = ranges.some((range) => range.family === family && range.first <= first && last <= range.last);
-  if (!isInside) return refuse(`the pod range ${text} is outside the podCIDRs of Cluster ${cluster}: widen them if it belongs to it`);
+  if (!isInside)
+    return refuse(
+      `the pod range ${text} is outside the podCIDRs of Cluster ${cluster}: widen them if it belongs to it`,
+    );
   for (const { name, spec } of site.networks.values()) {
     const subnet = spec.subnets.find((each) => rangesOverlap(each, parsed.value));
-    if (subnet) return refuse(`the pod range ${text} overlaps ${formatRange(subnet)} of Network ${name}: change one of them`);
+    if (subnet)
+      return refuse(`the pod range ${text} overlaps ${formatRange(subnet)} of Network ${name}: change one of them`);
   }
   return undefined;
 }
@@ -90,7 +94,10 @@ function judgePodRange(text: string, cluster: string, { site }: BackendRules): R
  * Why the machines have no way to the pods of a load balancer that wants to reach them directly, or undefined when they
  * have, or it does not. PURE.
  */
-export function judgeBackendMode({ backendMode, cluster }: LoadBalancer, { site }: Pick<Truth, 'site'>): Refusal | undefined {
+export function judgeBackendMode(
+  { backendMode, cluster }: LoadBalancer,
+  { site }: Pick<Truth, 'site'>,
+): Refusal | undefined {
   const spec = site.clusters.get(cluster)?.spec;
   if (backendMode !== 'pod' || spec === undefined || spec.podCidrs.length > 0) return undefined;
   const message =
@@ -111,7 +118,8 @@ export function admitPorts(
     if (port.target.kind !== 'endpoints') return port;
     const endpoints = port.target.endpoints.filter((endpoint) => {
       const { name, address } = endpoint;
-      const why = judgeBackend(address, loadBalancer.cluster, 'endpoint', rules) ?? judgeWay(endpoint, loadBalancer, rules);
+      const why =
+        judgeBackend(address, loadBalancer.cluster, 'endpoint', rules) ?? judgeWay(endpoint, loadBalancer, rules);
       if (why !== undefined) refused.push({ name, refusal: why });
       return why === undefined;
     });
@@ -129,5 +137,7 @@ function judgeWay({ address, node: name }: Endpoint, lb: LoadBalancer, rules: Ba
   const isRouted = ways.map((cidr) => parseCidr(cidr)).some((range) => range.ok && rangeContains(range.value, address));
   if (isRouted) return undefined;
   const why = node === undefined ? 'it is on no node that is known' : `node ${name} has no pod range with it`;
-  return refuse(`there is no way to ${address}: ${why}; set spec.podCIDRs of its node, or podRoutes: none where the network routes pods`);
+  return refuse(
+    `there is no way to ${address}: ${why}; set spec.podCIDRs of its node, or podRoutes: none where the network routes pods`,
+  );
 }

@@ -43,7 +43,9 @@ export function podEndpoints(
 ): readonly Endpoint[] {
   const candidates = slices.flatMap((slice) => {
     const port = slice.ports.find((each) => each.name === name && each.protocol === protocol)?.port;
-    return port === undefined || !isPort(port) ? [] : slice.endpoints.flatMap((each) => candidate(each, port, families));
+    return port === undefined || !isPort(port)
+      ? []
+      : slice.endpoints.flatMap((each) => candidate(each, port, families));
   });
   const found = new Map<string, Candidate>();
   for (const each of candidates.sort(compare)) if (!found.has(each.name)) found.set(each.name, each);

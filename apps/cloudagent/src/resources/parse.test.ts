@@ -134,9 +134,9 @@ describe('what means something but is not served yet is refused by name', () => 
     ],
     [
       document('Cluster', `${cluster}\npodRoutes: static`),
-      'podRoutes is static, but there are no podCIDRs that it could be for: name them',
+      'podRoutes: podRoutes is static, but there are no podCIDRs that it could be for: name them',
     ],
-    [document('Cluster', `${cluster}\ndrainTimeout: 10`), '10 has no unit: write 10s or 10ms'],
+    [document('Cluster', `${cluster}\ndrainTimeout: 10`), 'drainTimeout: 10 has no unit: write 10s or 10ms'],
     [
       document('LoadBalancer', `${balancer}\nports: [{port: 53, protocol: SCTP}]`),
       'ports[0].protocol: SCTP is not served yet: write TCP or UDP',

@@ -53,7 +53,9 @@ export function judgePodRoutes(site: SiteIndex): void {
   for (const cluster of site.of('Cluster').filter(({ spec }) => spec.podRoutes === 'static')) {
     for (const [index, range] of cluster.spec.podCidrs.entries()) {
       const path = ['spec', 'podCIDRs', index];
-      const network = site.of('Network').find(({ spec }) => spec.subnets.some((subnet) => rangesOverlap(subnet, range)));
+      const network = site
+        .of('Network')
+        .find(({ spec }) => spec.subnets.some((subnet) => rangesOverlap(subnet, range)));
       if (network !== undefined) {
         const message = `${formatRange(range)} overlaps a subnet of network ${network.name}, which podRoutes: static would cut off: correct it`;
         site.report(cluster, path, message);

@@ -63,13 +63,23 @@ describe('what contradicts the rest of the site is refused', () => {
     ],
     [
       'pod routes that would cut off a network',
-      document('Cluster', 'x', '{loadBalancerSet: default, nodeCIDRs: [10.0.0.0/24], podCIDRs: [192.168.0.0/16], podRoutes: static}'),
+      document(
+        'Cluster',
+        'x',
+        '{loadBalancerSet: default, nodeCIDRs: [10.0.0.0/24], podCIDRs: [192.168.0.0/16], podRoutes: static}',
+      ),
       '4 Cluster/x spec.podCIDRs[0]: 192.168.0.0-192.168.255.255 overlaps a subnet of network lan, which podRoutes: static would cut off: correct it',
     ],
     [
       'pod routes to two clusters',
       ['x', 'y']
-        .map((name) => document('Cluster', name, '{loadBalancerSet: default, nodeCIDRs: [10.0.0.0/24], podCIDRs: [10.7.0.0/16], podRoutes: static}'))
+        .map((name) =>
+          document(
+            'Cluster',
+            name,
+            '{loadBalancerSet: default, nodeCIDRs: [10.0.0.0/24], podCIDRs: [10.7.0.0/16], podRoutes: static}',
+          ),
+        )
         .join('---\n'),
       '9 Cluster/y spec.podCIDRs[0]: 10.7.0.0-10.7.255.255 overlaps 10.7.0.0-10.7.255.255 of Cluster x, and the same machines would have to route both: use another LoadBalancerSet, or podRoutes: none',
     ],

@@ -16,7 +16,10 @@ export async function lifeOfPodWays(): Promise<unknown> {
   await ip('route', 'add', '10.200.9.0/24', 'via', '10.8.0.9');
   const ways = openPodWays(programPath('ip'));
   const routes = async (): Promise<string[]> =>
-    (await ip('route', 'show')).split('\n').flatMap((line) => /^(10\.200\.\S+ via \S+)/.exec(line)?.[1] ?? []).sort();
+    (await ip('route', 'show'))
+      .split('\n')
+      .flatMap((line) => /^(10\.200\.\S+ via \S+)/.exec(line)?.[1] ?? [])
+      .sort();
   const ensure = (nodes: readonly number[], needed: readonly Address[] = []): Promise<readonly string[]> => {
     const all = nodes.map((each) => node(`node-${each}`, { podCidrs: [`10.200.${each}.0/24`] }));
     return ways.ensure(stateOf([], nodeSet(all, { podRoutes: true })), () => needed);

@@ -49,7 +49,9 @@ export function planServers({ wanted, assignment, worker, drain, moves }: Server
     // It serves from here until the reload gives it its new place.
     if (routed !== undefined && unplaced.has(routed)) continue;
     if (routed !== undefined && moves.has(routed)) {
-      postponed.push(name, assignment.services.get(routed)!.backend);
+      const next = assignment.services.get(routed)!;
+      postponed.push(name, next.backend);
+      remove.push(...letOutBefore(next, backend, { key: routed, backend: name }));
       continue;
     }
     const stages = new Map(service?.servers.map((server) => [server.name, server.stage]));
@@ -81,6 +83,23 @@ export function waitingMoves(assignment: Assignment, worker: WorkerState): Reado
     if (waitsForAnother(service, there)) waiting.add(key);
   }
   return waiting;
+}
+
+/** Those that will not serve after the move: they may have stopped already, and some who stay are alive here too. */
+function letOutBefore(
+  { servers }: AssignedService,
+  running: ObservedBackend,
+  at: { readonly key: string; readonly backend: string },
+): readonly Step[] {
+  const targets = new Set(
+    servers.filter(({ stage }) => stage === 'serving').map(({ address, port }) => `${address} ${port}`),
+  );
+  const open = [...running.servers.values()].filter(({ maintenance }) => !maintenance).sort(byName);
+  const stays = ({ address, port }: ObservedServer): boolean => targets.has(`${address} ${port}`);
+  if (!open.some((server) => stays(server) && server.up)) return [];
+  return open
+    .filter((server) => !stays(server))
+    .map(({ name }) => ({ kind: 'drain-server', ...at, server: name }));
 }
 
 function letIn(

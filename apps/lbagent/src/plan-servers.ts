@@ -97,9 +97,7 @@ function letOutBefore(
   const open = [...running.servers.values()].filter(({ maintenance }) => !maintenance).sort(byName);
   const stays = ({ address, port }: ObservedServer): boolean => targets.has(`${address} ${port}`);
   if (!open.some((server) => stays(server) && server.up)) return [];
-  return open
-    .filter((server) => !stays(server))
-    .map(({ name }) => ({ kind: 'drain-server', ...at, server: name }));
+  return open.filter((server) => !stays(server)).map(({ name }) => ({ kind: 'drain-server', ...at, server: name }));
 }
 
 function letIn(

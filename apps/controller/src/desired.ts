@@ -1,13 +1,4 @@
-import type {
-  AddressFamily,
-  Check,
-  Labels,
-  LoadBalancer,
-  Port,
-  Protocol,
-  Refusal,
-  Target,
-} from '@fairlead/model';
+import type { AddressFamily, Check, Labels, LoadBalancer, Port, Protocol, Refusal, Target } from '@fairlead/model';
 import { refusal } from '@fairlead/model';
 import { readAnnotations } from './annotations.ts';
 import { endpointNodes, podEndpoints, someReady } from './endpoints.ts';
@@ -165,7 +156,8 @@ function refusedPort(port: ServicePort, path: string, mode: Mode): Refusal[] {
     ];
   }
   if (mode === 'pod' && protocolOf(port) !== 'TCP') {
-    const sentence = 'is not served in pod mode, only TCP is: move this port to a Service of its own that uses node ports.';
+    const sentence =
+      'is not served in pod mode, only TCP is: move this port to a Service of its own that uses node ports.';
     return [refusal('PROTOCOL_NOT_SERVED', `${path}.protocol`, `${path}.protocol: ${protocolOf(port)} ${sentence}`)];
   }
   const refusals: Refusal[] = [];

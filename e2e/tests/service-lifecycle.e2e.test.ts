@@ -136,7 +136,7 @@ it('a port that cannot be served is marked in the status; the others go on, and 
   await cluster.apply(loadBalancerService('ports', 'web', { ports: [http, sctp] }));
   const condition = await cluster.condition('ports', 'Accepted', 'False');
   expect(condition.message).toMatch(
-    /^spec\.ports\[1\]\.protocol: SCTP .*What was served before this change goes on\.$/,
+    /^spec\.ports\[1\]\.protocol: "SCTP" .*What was served before this change goes on\.$/,
   );
   const { status } = await cluster.service('ports');
   expect(status.loadBalancer.ingress).toMatchObject([

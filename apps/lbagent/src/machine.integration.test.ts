@@ -22,6 +22,18 @@ it('a new Service answers as soon as it is said to be applied, without a reload,
   expect(seen['medianMs']).toBeLessThan(500);
 });
 
+it('without IPv6 in its kernel it serves IPv4 as ever, and refuses each IPv6 address with what to do', async () => {
+  const of = (address: string) => `${address}: the kernel of this machine has no IPv6: boot it with IPv6`;
+  expect(await inNamespaces(SCENARIOS, 'withoutIpv6')).toEqual({
+    said: expect.stringMatching(/^node-/),
+    findings: [],
+    refused: [
+      { id: 'dual', reason: 'FAMILY_NOT_SERVED', message: expect.stringContaining(of('fd09::150')) },
+      { id: 'six', reason: 'FAMILY_NOT_SERVED', message: expect.stringContaining(of('fd09::151')) },
+    ],
+  });
+});
+
 it('100 changes of backends and a renamed port cost no connection and no reload', async () => {
   const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'backendsComeAndGo');
   expect(seen).toMatchObject({ sameWorker: true, reloads: 0, probe: { failures: [] } });

@@ -103,7 +103,7 @@ export function tcpPort(port: number, nodePort: number, change: Partial<Port> = 
 
 export function placed(
   id: string,
-  vip: string,
+  vips: string | readonly string[],
   ports: readonly Port[],
   change: Partial<LoadBalancer> = {},
 ): PlacedLoadBalancer {
@@ -119,7 +119,8 @@ export function placed(
     namespaceLabels: {},
     ...change,
   };
-  return { loadBalancer, addresses: [{ address: address(vip), network: 'lan', vrrpInstance: 'edge-1' }] };
+  const addresses = [vips].flat().map((vip) => ({ address: address(vip), network: 'lan', vrrpInstance: 'edge-1' }));
+  return { loadBalancer, addresses };
 }
 
 /** A client and three nodes behind a machine's eth0; each node serves NodePort 30080 and answers healthz. */

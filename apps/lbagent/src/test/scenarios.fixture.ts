@@ -114,6 +114,22 @@ export async function newService(): Promise<unknown> {
   };
 }
 
+/** A kernel that has no IPv6, as far as a machine can see. */
+export async function withoutIpv6(): Promise<unknown> {
+  const off = ['all', 'default', 'lo'].map((conf) => `net.ipv6.conf.${conf}.disable_ipv6=1`);
+  await runOrThrow(['sysctl', '-qw', ...off]);
+  const { client } = await createSite();
+  const { machine } = await launch(runConfig());
+  const families = { families: ['ipv4', 'ipv6'] as const };
+  const dual = placed('dual', [VIP, 'fd09::150'], [tcpPort(80, 30080)], families);
+  await push(machine, stateOf([dual, placed('six', 'fd09::151', [tcpPort(80, 30080)], { families: ['ipv6'] })]));
+  await owning(machine);
+  const { said } = (await client.ask({ until: [VIP, 80] })) as Answer;
+  const { refused, findings } = machine.board.current();
+  await machine.stop();
+  return { said, findings, refused: [...refused].map(([id, { reason, message }]) => ({ id, reason, message })) };
+}
+
 export async function backendsComeAndGo(): Promise<unknown> {
   const { client } = await createSite();
   const { machine } = await launch(runConfig());

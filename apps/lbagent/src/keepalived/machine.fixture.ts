@@ -18,9 +18,12 @@ export interface TestMachine {
   readonly name: string;
   readonly advertIntervalMs: number;
   readonly vips: readonly string[];
+  /** The machines speak to each other by IPv6, and the anchor is of it. */
+  readonly overIpv6?: true;
 }
 
 export const ANCHOR = '10.9.0.100';
+export const ANCHOR6 = 'fd09::64';
 export const VIP_PORT = 80;
 
 export function machinePaths(name: string): KeepalivedPaths {
@@ -31,16 +34,17 @@ export function machinePaths(name: string): KeepalivedPaths {
   };
 }
 
-export function machineConfig({ name, advertIntervalMs }: TestMachine): MachineConfig {
+export function machineConfig({ name, advertIntervalMs, overIpv6 }: TestMachine): MachineConfig {
+  const network = overIpv6 ? 'fd09::' : '10.9.0.';
   return {
     machine: name,
     loadBalancerSet: 'edge',
-    members: ['lb-1', 'lb-2'].map((member, index) => ({ name: member, address: address(`10.9.0.1${index + 1}`) })),
+    members: ['lb-1', 'lb-2'].map((member, index) => ({ name: member, address: address(`${network}1${index + 1}`) })),
     vrrpInstances: [
       {
         name: 'edge-1',
         virtualRouterId: 51,
-        anchorAddress: address(ANCHOR),
+        anchorAddress: address(overIpv6 ? ANCHOR6 : ANCHOR),
         network: 'lan',
         advertIntervalMs,
         priorities: { 'lb-1': 250, 'lb-2': 225 },
@@ -62,6 +66,7 @@ defaults
     timeout server 30s
 frontend caught
     bind 127.0.0.1:5000 transparent
+    bind [::1]:5000 transparent
     http-request return status 200 content-type text/plain string ${name}
 frontend health
     bind 127.0.0.1:5001
@@ -106,7 +111,8 @@ export async function setUp(machine: TestMachine): Promise<unknown> {
   const repairs = await links.ensureRouting(routing);
   const again = await links.ensureRouting(routing);
   const mac = (await links.observe()).links.find(({ device }) => device === 'eth0')?.mac;
-  await writeBatches(paths, [{ instance: 'edge-1', device: 'eth0', mac: mac!, anchor: address(ANCHOR), vips }]);
+  const anchor = config.vrrpInstances[0]!.anchorAddress;
+  await writeBatches(paths, [{ instance: 'edge-1', device: 'eth0', mac: mac!, anchor, vips }]);
 
   const keepalived = programPath('keepalived');
   const content = renderKeepalived({ config, paths, scripts: 'keepalived', user: 'root' });

@@ -48,6 +48,7 @@ async function makeHost(name: string, address: string): Promise<number> {
   await runOrThrow(['ip', 'link', 'set', name, 'master', 'br0', 'up']);
   await inHost(pid, 'ip', 'link', 'set', 'lo', 'up');
   await inHost(pid, 'ip', 'addr', 'add', address, 'dev', 'eth0');
+  await inHost(pid, 'ip', 'addr', 'add', `fd09::${address.split(/[./]/)[3]}/64`, 'dev', 'eth0', 'nodad');
   await inHost(pid, 'ip', 'link', 'set', 'eth0', 'up');
   return pid;
 }

@@ -5,6 +5,7 @@ import { apply, type Applied, type DataPlane } from './apply.ts';
 import { drainRules } from './drain-rules.ts';
 import type { HaproxySide } from './haproxy-side.ts';
 import type { KernelSide } from './kernel-side.ts';
+import { ownAddressProblems } from './links/own-address.ts';
 import type { PodWays } from './links/pod-ways.ts';
 import { narrow, type Narrowed } from './narrow.ts';
 import { observe } from './observe.ts';
@@ -99,7 +100,8 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
     parts.plane.forwarding.problems(),
     ways,
   ];
-  const findings = [...last.trouble, ...(await Promise.all(settled)).flat()];
+  const own = ownAddressProblems(wanted.vips.values(), last.view.addresses.values());
+  const findings = [...last.trouble, ...(await Promise.all(settled)).flat(), ...own];
   return { ...last, repairs, findings, low: low && !last.reloaded };
 }
 

@@ -82,6 +82,7 @@ function staticLoadBalancer(name: string, site: Site) {
   return resource('LoadBalancer', name, {
     loadBalancerSet: site.loadBalancerSet,
     vipPool: site.vipPool.name,
+    ...(site.subnet6 === undefined ? {} : { ipFamilies: ['IPv4', 'IPv6'] }),
     ports: [
       { name: 'http', port: 80, targetPort: site.echo.http, protocol: 'TCP' },
       { name: 'tcp', port: 9000, targetPort: site.echo.tcp, protocol: 'TCP' },

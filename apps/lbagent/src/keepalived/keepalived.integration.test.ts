@@ -12,7 +12,7 @@ function golden(name: string): string {
 }
 
 describe('keepalived.conf', () => {
-  it.each(['three-machines.conf', 'one-machine.conf', 'without-scripts.conf'])(
+  it.each(['three-machines.conf', 'one-machine.conf', 'over-ipv6.conf', 'without-scripts.conf'])(
     'is accepted by the real keepalived: %s',
     async (name) => {
       expect(await inNamespaces(FIXTURE, 'judged', golden(name))).toEqual({
@@ -126,5 +126,6 @@ describe('a pair of machines whose lbagents are dead', () => {
 it('over IPv6 elects an owner and hands over as it does over IPv4', async () => {
   const fixture = join(import.meta.dirname, 'over-ipv6.fixture.ts');
   const seen = await inNamespaces<{ tookMs: number }>(fixture, 'overIpv6');
+  expect(seen).toMatchObject({ owners: ['lb-1'] });
   expect(seen.tookMs).toBeLessThan(5_000);
 });

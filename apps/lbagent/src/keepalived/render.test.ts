@@ -55,6 +55,12 @@ describe('renderKeepalived', () => {
     await expect(renderKeepalived({ ...input, scripts: 'lbagent' })).toMatchFileSnapshot('golden/without-scripts.conf');
   });
 
+  it('renders machines that speak IPv6 to each other as it stands in the golden file', async () => {
+    const members = [11, 12].map((last, index) => ({ name: `lb-${index + 1}`, address: address(`fd09::${last}`) }));
+    const over6 = { ...config, members, vrrpInstances: [{ ...first!, anchorAddress: address('fd09::100') }] };
+    await expect(renderKeepalived({ ...input, config: over6 })).toMatchFileSnapshot('golden/over-ipv6.conf');
+  });
+
   it('renders a machine alone as it stands in the golden file: still by unicast', async () => {
     const alone = { ...config, members: config.members.slice(0, 1), vrrpInstances: [first!] };
     await expect(renderKeepalived({ ...input, config: alone })).toMatchFileSnapshot('golden/one-machine.conf');

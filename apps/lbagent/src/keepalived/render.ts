@@ -129,6 +129,8 @@ function renderInstance(vrrp: VrrpInstance, { config, paths, scripts }: Keepaliv
     `    priority ${vrrp.priorities[config.machine]}`,
     `    advert_int ${vrrp.advertIntervalMs / 1000}`,
     `    unicast_src_ip ${self.address}`,
+    // By itself keepalived sends those of IPv6 with the hop limit of any packet, and peers would take none of them.
+    ...(bits === 128 ? ['    unicast_ttl 255'] : []),
     '    unicast_peer {',
     ...[...peers].sort(compareAddresses).map((peer) => `        ${peer}`),
     '    }',

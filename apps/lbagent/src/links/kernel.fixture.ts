@@ -203,8 +203,18 @@ export async function routing(): Promise<unknown> {
   await runOrThrow(['sysctl', '-qw', 'net.ipv4.conf.eth0.arp_announce=0']);
   const third = await links.ensureRouting(settings);
   const missing = await links.ensureRouting({ ...settings, devices: ['nope'] }).catch((error: Error) => error.message);
+  await ip('link', 'set', 'eth0', 'mtu', '1200');
+  const narrow = await links.ensureRouting(settings);
   const route = await ip('route', 'get', '192.0.2.1', 'mark', String(DEFAULT_MARK.value + 5));
   const route6 = await ip('-6', 'route', 'get', '2001:db8::1', 'mark', String(DEFAULT_MARK.value + 5));
   await links.close();
-  return { first: first.length, second, third, missing, route: route.split('\n')[0], route6: route6.split('\n')[0] };
+  return {
+    first: first.length,
+    second,
+    third,
+    missing,
+    narrow,
+    route: route.split('\n')[0],
+    route6: route6.split('\n')[0],
+  };
 }

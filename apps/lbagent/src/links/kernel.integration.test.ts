@@ -55,6 +55,7 @@ describe('routing', () => {
     const seen = await scenario<{ first: number; third: string[] }>('routing');
     expect(seen).toMatchObject({
       second: [],
+      narrow: [],
       third: [
         'route of table 46130 was missing',
         'rule for mark 0xf10000/0xff0000 was missing',

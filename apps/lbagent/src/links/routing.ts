@@ -102,6 +102,8 @@ export async function ensureRouting(tools: RoutingTools, settings: RoutingSettin
   }
   for (const [path, value] of wantedSysctls(settings.devices, settings)) {
     const before = await setSysctl(`${tools.procSys}/${path}`, value).catch((error: unknown) => {
+      // A link that is too narrow for IPv6 (an MTU below 1280) has no such settings, and serves IPv4 as ever.
+      if (path.startsWith('net/ipv6/') && (error as NodeJS.ErrnoException).code === 'ENOENT') return value;
       problems.push(`${path} cannot be set to ${value}: ${String(error)}`);
       return value;
     });

@@ -19,6 +19,7 @@ export interface Service {
   readonly spec: {
     readonly ports: readonly { readonly port: number; readonly nodePort?: number }[];
     readonly healthCheckNodePort?: number;
+    readonly ipFamilies: readonly string[];
   };
   readonly status: {
     readonly conditions?: readonly Condition[];
@@ -88,6 +89,16 @@ export class Cluster {
       if (ip === undefined) throw new Error(`${name} has no address: ${JSON.stringify(status.conditions)}`);
       return ip;
     }, seconds);
+  }
+
+  /** The published addresses of a Service, in their order, once there are so many. */
+  addresses(name: string, count: number): Promise<string[]> {
+    return eventually(async () => {
+      const { status } = await this.service(name);
+      const ips = (status.loadBalancer.ingress ?? []).map(({ ip }) => ip);
+      if (ips.length !== count) throw new Error(`${name} has ${ips.join(', ')}: ${JSON.stringify(status.conditions)}`);
+      return ips;
+    });
   }
 
   /** The condition of that type, when it has that status. */

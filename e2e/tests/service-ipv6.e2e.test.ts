@@ -27,16 +27,6 @@ afterAll(async () => {
   await lab?.down();
 });
 
-/** The published addresses of a Service, once there are so many. */
-function addresses(name: string, count: number): Promise<string[]> {
-  return eventually(async () => {
-    const { status } = await cluster.service(name);
-    const ips = (status.loadBalancer.ingress ?? []).map(({ ip }) => ip);
-    if (ips.length !== count) throw new Error(`${name} has ${ips.join(', ')}: ${JSON.stringify(status.conditions)}`);
-    return ips;
-  });
-}
-
 /** What an echo program behind the address says: its name, and the address that it saw. */
 async function ask(address: string, path = '/'): Promise<{ name: string; saw: string }> {
   const host = address.includes(':') ? `[${address}]` : address;
@@ -65,7 +55,7 @@ describe('families', () => {
     async (_what, spec, families) => {
       const name = `f${families.join('').toLowerCase()}-${Object.keys(spec).length}${JSON.stringify(spec).length}`;
       await cluster.apply(loadBalancerService(name, 'web', spec));
-      const ips = await addresses(name, families.length);
+      const ips = await cluster.addresses(name, families.length);
       expect(shapes(ips)).toEqual(families);
       const { ingress } = (await cluster.service(name)).status.loadBalancer as Required<
         Service['status']['loadBalancer']
@@ -88,7 +78,7 @@ describe('families', () => {
       loadBalancerService('six', 'six', { ...DUAL, externalTrafficPolicy: 'Local' }),
     );
     await cluster.rolledOut('six');
-    const [ipv4, ipv6] = (await addresses('six', 2)) as [string, string];
+    const [ipv4, ipv6] = (await cluster.addresses('six', 2)) as [string, string];
     const [owner] = await ownersOf(lab, ipv6);
     const machine = lab.site.machines.find(({ name }) => name === owner)!;
     await eventually(async () => expect((await ask(ipv4)).saw).toBe(machine.address));
@@ -102,13 +92,13 @@ describe('a live Service', () => {
     await cluster.apply(
       loadBalancerService('switch', 'web', { ports: [{ name: 'lines', port: 9000, targetPort: 'tcp-lines' }] }),
     );
-    const [first] = (await addresses('switch', 1)) as [string];
+    const [first] = (await cluster.addresses('switch', 1)) as [string];
     const hold = prober.hold({ address: first, port: 9000, connections: 3 });
     const probe = prober.probe({ address: first, port: 9000 });
     await eventually(async () => expect((await hold.report()).lines).toBeGreaterThan(5));
 
     await change('switch', DUAL);
-    const both = await addresses('switch', 2);
+    const both = await cluster.addresses('switch', 2);
     expect(both[0]).toBe(first);
     expect(shapes(both)).toEqual(['IPv4', 'IPv6']);
     const second = prober.probe({ address: both[1]!, port: 9000 });
@@ -116,7 +106,7 @@ describe('a live Service', () => {
     expect((await second.stop()).failed).toBe(0);
 
     await change('switch', { ipFamilyPolicy: 'SingleStack', ipFamilies: ['IPv4'] });
-    expect(await addresses('switch', 1)).toEqual([first]);
+    expect(await cluster.addresses('switch', 1)).toEqual([first]);
     await eventually(async () => {
       for (const { name } of lab.site.machines) expect(await tracesOf(lab, name, both[1]!)).toEqual([]);
     });
@@ -133,9 +123,9 @@ describe('addresses asked for', () => {
 
   it('are given, one of each family, by annotation and by loadBalancerIP', async () => {
     await cluster.apply(wish('asked', '10.9.100.77,FD09::0100:0077', DUAL));
-    expect(await addresses('asked', 2)).toEqual(['10.9.100.77', 'fd09::100:77']);
+    expect(await cluster.addresses('asked', 2)).toEqual(['10.9.100.77', 'fd09::100:77']);
     await cluster.apply(loadBalancerService('field', 'web', { ipFamilies: ['IPv6'], loadBalancerIP: 'fd09::100:78' }));
-    expect(await addresses('field', 1)).toEqual(['fd09::100:78']);
+    expect(await cluster.addresses('field', 1)).toEqual(['fd09::100:78']);
   });
 
   it('are refused with the holder’s name, and with the family when it is not there', async () => {
@@ -150,7 +140,7 @@ describe('addresses asked for', () => {
 
   it('PreferDualStack has what can be had, and the Service is told what is lacking; then it gets that too', async () => {
     await cluster.apply(wish('prefer', '10.9.100.88,fd09::100:78', { ipFamilyPolicy: 'PreferDualStack' }));
-    expect(await addresses('prefer', 1)).toEqual(['10.9.100.88']);
+    expect(await cluster.addresses('prefer', 1)).toEqual(['10.9.100.88']);
     const lacking = await cluster.condition('prefer', 'AddressAllocated', 'True');
     expect(lacking).toMatchObject({
       reason: 'PartlyAllocated',
@@ -161,17 +151,17 @@ describe('addresses asked for', () => {
     );
     expect((await ask('10.9.100.88')).name).toMatch(/^web-/);
     await cluster.kubectl(['delete', 'service', 'field', '--timeout=20s']);
-    expect(await addresses('prefer', 2)).toEqual(['10.9.100.88', 'fd09::100:78']);
+    expect(await cluster.addresses('prefer', 2)).toEqual(['10.9.100.88', 'fd09::100:78']);
     expect((await cluster.condition('prefer', 'AddressAllocated', 'True')).reason).toBe('Allocated');
   });
 
   it('RequireDualStack has both or none, and what a Service had before goes on being served', async () => {
     await cluster.apply(loadBalancerService('require', 'web', { loadBalancerIP: '10.9.100.99' }));
-    expect(await addresses('require', 1)).toEqual(['10.9.100.99']);
+    expect(await cluster.addresses('require', 1)).toEqual(['10.9.100.99']);
     await cluster.apply(wish('require', 'fd09::100:78', { ...DUAL, loadBalancerIP: '10.9.100.99' }));
     const { reason, message } = await cluster.condition('require', 'AddressAllocated', 'False');
     expect({ reason, message }).toMatchObject({ reason: 'AddressHeld', message: expect.stringContaining('prefer') });
-    expect(await addresses('require', 1)).toEqual(['10.9.100.99']);
+    expect(await cluster.addresses('require', 1)).toEqual(['10.9.100.99']);
     expect((await ask('10.9.100.99')).name).toMatch(/^web-/);
     await cluster.kubectl(['delete', 'service', 'require', '--timeout=20s']);
   });
@@ -180,7 +170,7 @@ describe('addresses asked for', () => {
 describe('machines', () => {
   it('hand the IPv6 address over with the other, also without lbagent, and the client hardly notices', async () => {
     await cluster.apply(loadBalancerService('over', 'web', { ...DUAL, ipFamilies: ['IPv6', 'IPv4'] }));
-    const [ipv6, ipv4] = (await addresses('over', 2)) as [string, string];
+    const [ipv6, ipv4] = (await cluster.addresses('over', 2)) as [string, string];
     const [owner] = (await ownersOf(lab, ipv6)) as [string];
     const other = lab.site.machines.find(({ name }) => name !== owner)!.name;
     expect(await ownersOf(lab, ipv4)).toEqual([owner]);

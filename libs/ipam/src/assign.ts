@@ -58,7 +58,12 @@ export function assign(request: AssignRequest, book: AddressBook): Assignment {
   const outcomes = wanted.families.map((family) => addressFor(family, request, book));
   const addresses = outcomes.filter((outcome) => 'address' in outcome);
   const refusals = outcomes.filter((outcome) => 'reason' in outcome);
-  const isPartial = wanted.familiesOptional === true && addresses.length > 0;
+  // What is lacking keeps the address it has: that must go together with those who share it.
+  const kept = book
+    .addressesOf(wanted.id)
+    .filter((held) => !addresses.some((given) => given.family === familyOf(held)));
+  const stays = kept.every((held) => whyNotStay(held, wanted, othersAt(held, wanted, book)) === undefined);
+  const isPartial = wanted.familiesOptional === true && addresses.length > 0 && stays;
   if (refusals.length > 0 && !isPartial) return { ok: false, refusal: together(refusals) };
 
   const whole = granted(addresses, refusals, request, book);

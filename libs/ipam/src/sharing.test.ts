@@ -186,6 +186,14 @@ describe('with a sharing key', () => {
     }
   });
 
+  test('optional families are no way round a collision: what is lacking would keep the shared address', () => {
+    const pools = [POOL, { ...pool('fd00::1-fd00::3'), name: 'six' }];
+    const both = { families: ['ipv4', 'ipv6'] as const, familiesOptional: true as const };
+    const book = bookOf(pools, wish('a', 80), wish('b', 443, both));
+    expect(take(book, pools, wish('b', 80, both))).toMatchObject({ message: expect.stringContaining('prod/shop/a') });
+    expect(book.addressesOf('uid-b')).toEqual(['10.0.0.1', 'fd00::1']);
+  });
+
   test('a rule of the pool that comes later moves nobody, and lets nobody else in', () => {
     const before = pool('10.0.0.1-10.0.0.3', { sharing: 'cluster' });
     const book = bookOf([before], wish('a', 80), wish('b', 443, { namespace: 'dev' }));

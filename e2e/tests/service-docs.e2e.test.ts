@@ -47,6 +47,7 @@ it.each(EXAMPLES.filter(({ refusal }) => refusal === undefined))(
     await cluster.kubectl(['apply', '-f', '-'], yaml);
     const families = (await cluster.service(name)).spec.ipFamilies.length;
     const addresses = await cluster.addresses(name, families);
+    expect(addresses).toHaveLength(families);
     await cluster.condition(name, 'Accepted', 'True');
     for (const { port, protocol = 'TCP' } of ports.filter((each) => each.protocol !== 'UDP')) {
       for (const address of addresses) {

@@ -110,7 +110,7 @@ describe('a Service', () => {
     expect(performance.now() - started).toBeGreaterThan(1_900);
     expect(reign.states('front')).toContain(PENDING);
     await machine('lb-1').stop();
-    await until(() => reign.newest('front')!.message.includes('no connected machine'));
+    await until(() => reign.newest('front')!.message.startsWith('machine lb-1 owned its addresses'));
     expect(reign.newest('front')!.state).toBe(SERVING);
     reign.end();
   }, 15_000);

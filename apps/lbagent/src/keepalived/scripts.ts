@@ -53,10 +53,13 @@ announce() {
   ${fallback}
 }
 
+# Of a keepalived that was killed the anchor stays on the link, and another machine answers for the addresses by then.
+still_owns() { [ -d /proc/$PPID ] && owns; }
+
 announce_again() {
   for pause in 0.05 0.45 1 2 4 8; do
     sleep $pause
-    owns || return
+    still_owns || return
     announce
   done
 }
@@ -65,7 +68,7 @@ announce_often() {
   exec 7>"$directory/$name.often-lock"
   ${programs.flock} -n 7 || return
   turn=0
-  while [ $turn -lt 60 ] && sleep 0.5 && owns; do
+  while [ $turn -lt 60 ] && sleep 0.5 && still_owns; do
     announce
     turn=$((turn + 1))
   done

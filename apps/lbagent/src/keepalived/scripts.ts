@@ -54,7 +54,7 @@ announce() {
 }
 
 # Of a keepalived that was killed the anchor stays on the link, and another machine answers for the addresses by then.
-still_owns() { [ -d /proc/$PPID ] && owns; }
+still_owns() { read -r _ _ parent _ 2>/dev/null </proc/$PPID/stat && [ "$parent" != Z ] && owns; }
 
 announce_again() {
   for pause in 0.05 0.45 1 2 4 8; do

@@ -65,7 +65,7 @@ describe('families', () => {
       for (const address of ips) {
         const probe = prober.probe({ address, port: 80, httpPath: '/', intervalMs: 20 });
         await eventually(async () => expect(Object.keys((await probe.report()).backends).sort()).toEqual(pods));
-        expect((await probe.stop()).failed).toBe(0);
+        expect(await probe.stop()).toMatchObject({ failed: 0, failures: {} });
       }
       for (const type of ['Accepted', 'AddressAllocated', 'Programmed']) await cluster.condition(name, type, 'True');
       await cluster.kubectl(['delete', 'service', name, '--timeout=20s']);
@@ -103,7 +103,7 @@ describe('a live Service', () => {
     expect(shapes(both)).toEqual(['IPv4', 'IPv6']);
     const second = prober.probe({ address: both[1]!, port: 9000 });
     await eventually(async () => expect((await second.report()).ok).toBeGreaterThan(20));
-    expect((await second.stop()).failed).toBe(0);
+    expect(await second.stop()).toMatchObject({ failed: 0, failures: {} });
 
     await change('switch', { ipFamilyPolicy: 'SingleStack', ipFamilies: ['IPv4'] });
     expect(await cluster.addresses('switch', 1)).toEqual([first]);
@@ -111,7 +111,7 @@ describe('a live Service', () => {
       for (const { name } of lab.site.machines) expect(await tracesOf(lab, name, both[1]!)).toEqual([]);
     });
     expect((await hold.stop()).broken).toEqual([]);
-    expect((await probe.stop()).failed).toBe(0);
+    expect(await probe.stop()).toMatchObject({ failed: 0, failures: {} });
   });
 });
 

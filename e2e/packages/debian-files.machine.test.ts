@@ -28,7 +28,7 @@ describe.each<Release>(['bookworm', 'trixie'])('on Debian %s', (release) => {
     const { image } = await ensureImage({ release });
     system = await openOfflineSystem(image);
     before = await system.must('cat /etc/haproxy/haproxy.cfg');
-    await system.beside(['cp', ...built, `${ROOT}/root/`]);
+    await system.beside(['cp', ...built, `${ROOT}/var/tmp/`]);
   });
   afterAll(async () => {
     await system?.close();
@@ -36,10 +36,10 @@ describe.each<Release>(['bookworm', 'trixie'])('on Debian %s', (release) => {
 
   test('a disk that is full leaves everything as it was, and once there is room they are installed', async () => {
     await system.must('mkdir /usr/lib/fairlead && mount -t tmpfs -o size=4m none /usr/lib/fairlead');
-    const { code, stderr } = await system.run('dpkg --install /root/fairlead-*.deb');
+    const { code, stderr } = await system.run('dpkg --install /var/tmp/fairlead-*.deb');
     expect([code, stderr]).toEqual([1, expect.stringContaining('No space left on device')]);
     expect(await system.must('cat /etc/haproxy/haproxy.cfg; dpkg-divert --list "*.cfg" "*.conf"')).toBe(before);
-    await system.must('umount /usr/lib/fairlead && dpkg --install /root/fairlead-*.deb');
+    await system.must('umount /usr/lib/fairlead && dpkg --install /var/tmp/fairlead-*.deb');
     expect(await system.must("dpkg-query --show --showformat='${db:Status-Status} ' 'fairlead-*'")).toBe(
       'installed installed ',
     );
@@ -64,13 +64,13 @@ describe.each<Release>(['bookworm', 'trixie'])('on Debian %s', (release) => {
 
   test('a newer haproxy with another haproxy.cfg asks nothing, and does not touch ours', async () => {
     await system.must(`set -e
-      mkdir /root/newer && cd /root/newer
+      mkdir /var/tmp/newer && cd /var/tmp/newer
       dpkg-deb --raw-extract ${PACKAGE_FILES}/haproxy_*.deb tree
       echo '# newer' >>tree/etc/haproxy/haproxy.cfg
       sed -i 's/^\\(Version: .*\\)/\\1+newer1/' tree/DEBIAN/control
       rm -f tree/DEBIAN/md5sums
       dpkg-deb --root-owner-group --build tree newer.deb`);
-    const upgraded = await system.run('dpkg --install /root/newer/newer.deb </dev/null');
+    const upgraded = await system.run('dpkg --install /var/tmp/newer/newer.deb </dev/null');
     expect(upgraded.code).toBe(0);
     expect(upgraded.stdout + upgraded.stderr).not.toMatch(/Configuration file/);
     expect(await system.must('readlink /etc/haproxy/haproxy.cfg')).toBe('/var/lib/lbagent/haproxy/haproxy.cfg\n');
@@ -85,7 +85,7 @@ describe.each<Release>(['bookworm', 'trixie'])('on Debian %s', (release) => {
     const units = await system.run('systemctl is-enabled haproxy.service keepalived.service');
     expect(units.stdout).toBe('enabled\nenabled\n');
     await system.must('dpkg --purge fairlead-lbagent fairlead-cloudagent');
-    await system.must('rm /root/fairlead-*.deb');
+    await system.must('rm /var/tmp/fairlead-*.deb');
     const left = await system.must(
       "find / -xdev -path /proc -prune -o \\( -iname '*lbagent*' -o -iname '*fairlead*' \\) -print",
     );

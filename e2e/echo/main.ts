@@ -2,11 +2,12 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createSocket } from 'node:dgram';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
+import { readProxyHeader } from './proxy-header.ts';
 
 /**
  * Stands for a user's program: answers with its name and the client address it saw.
  * HTTP: any path; /healthz is 200 while it lives, /readyz follows `PUT /ready` with "true" or "false"; /slow?ms=N waits.
- * TCP: a greeting, then every line comes back. UDP: every datagram comes back.
+ * TCP: a greeting, then every line comes back. --proxy: the same for who begins with a PROXY header, told in the greeting. UDP: every datagram comes back.
  * SIGTERM: unready at once, goes on serving for --linger milliseconds, then takes no more and ends with the last connection.
  */
 const { values } = parseArgs({
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     http: { type: 'string', multiple: true, default: [] },
     tcp: { type: 'string', multiple: true, default: [] },
     udp: { type: 'string', multiple: true, default: [] },
+    proxy: { type: 'string', multiple: true, default: [] },
     linger: { type: 'string', default: '2000' },
     unready: { type: 'boolean', default: false },
   },
@@ -53,16 +55,30 @@ function reply(response: ServerResponse, status: number, text: string): void {
   response.end(`${text}\n`);
 }
 
-function converse(socket: Socket): void {
+function converse(socket: Socket, greeting = saw(socket), begun = ''): void {
   socket.on('error', () => socket.destroy());
-  const greeting = saw(socket);
   socket.write(`${greeting}\n`);
-  let rest = '';
+  let rest = begun;
   socket.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n');
     rest = (lines.pop() ?? '').slice(-65_536);
     for (const line of lines) socket.write(`${name} ${line}\n`);
   });
+}
+
+/** Speaks only with who says first, by the PROXY protocol, for whom he speaks; who does not is cut off. */
+function listenToHeader(socket: Socket): void {
+  socket.on('error', () => socket.destroy());
+  let bytes = Buffer.alloc(0);
+  const read = (chunk: Buffer): void => {
+    bytes = Buffer.concat([bytes, chunk]);
+    const header = readProxyHeader(bytes);
+    if (header === 'more') return;
+    socket.off('data', read);
+    if (header === undefined) socket.destroy();
+    else converse(socket, `${saw(socket)} for ${header.client} by ${header.version}`, header.rest);
+  };
+  socket.on('data', read);
 }
 
 function track(server: Server): Server {
@@ -93,7 +109,8 @@ for (const port of values.http) {
   const server = createHttpServer({ keepAliveTimeout: 60_000 }, answer);
   track(server).listen(Number(port), '::');
 }
-for (const port of values.tcp) track(createTcpServer(converse)).listen(Number(port), '::');
+for (const port of values.tcp) track(createTcpServer((socket) => converse(socket))).listen(Number(port), '::');
+for (const port of values.proxy) track(createTcpServer(listenToHeader)).listen(Number(port), '::');
 for (const port of values.udp) {
   const socket = createSocket('udp6');
   socket.on('message', (message, from) => {

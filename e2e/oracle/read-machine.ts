@@ -63,7 +63,7 @@ function readCaught(json: string): string[] {
 function readMap(text: string): Map<string, string> {
   const entries = new Map<string, string>();
   for (const line of text.split('\n')) {
-    const match = /^(?:0x[0-9a-f]+ )?([\da-f.:]+)\|(\d+) (\S+)$/.exec(line);
+    const match = /^(?:0x[0-9a-f]+ )?([\da-f.:]+)\|(\d+) ([^\s|]+)(?:\|\S+)?$/.exec(line);
     if (match !== null) entries.set(endpointText(match[1]!, match[2]!), match[3]!);
   }
   return entries;

@@ -34,7 +34,6 @@ const REFUSED: ReadonlyArray<readonly [string, (name: string) => unknown, RegExp
     (n) => loadBalancerService(n, 'web', { ports: [{ port: 53, protocol: 'SCTP' }] }),
     /SCTP/,
   ],
-  ['affinity', (n) => loadBalancerService(n, 'web', { sessionAffinity: 'ClientIP' }), /sessionAffinity/],
 ];
 
 it.each(REFUSED)('a Service with %s is refused in condition and event, by name', async (_what, service, naming) => {

@@ -163,3 +163,19 @@ export function loadBalancerService(name: string, app: string, spec: Record<stri
     },
   };
 }
+
+/** Echo programs on one node, under the same `app` for all nodes, that also hear the PROXY protocol on 9090. */
+export function proxyDeployment(app: string, node: string, replicas: number): unknown {
+  const name = `${app}-${node}`;
+  const deployment = echoDeployment(name, replicas, { 'kubernetes.io/hostname': node }) as {
+    spec: {
+      selector: { matchLabels: Record<string, string> };
+      template: { metadata: { labels: Record<string, string> }; spec: { containers: { ports: unknown[] }[] } };
+    };
+  };
+  const labels = { app, on: node };
+  deployment.spec.selector.matchLabels = labels;
+  deployment.spec.template.metadata.labels = labels;
+  deployment.spec.template.spec.containers[0]!.ports.push({ name: 'proxy-lines', containerPort: 9090 });
+  return deployment;
+}

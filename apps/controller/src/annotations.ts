@@ -75,85 +75,85 @@ export const ANNOTATIONS = {
     value: choice(['node-port', 'pod']),
   }),
   'fairlead.dev/algorithm': row({
-    served: false,
+    served: true,
     purpose:
       'Which backend a new connection goes to: each in turn, the one with fewest connections, by a consistent hash of the client’s address (`source`), or by one of both addresses and both ports (`hash`).',
     otherwise: '`roundrobin`',
     value: ALGORITHM,
   }),
   'fairlead.dev/load-distribution': row({
-    served: false,
+    served: true,
     purpose: 'The same in two words: `Default` spreads connections, `SourceIP` is the algorithm `source`.',
     otherwise: '`Default`',
     value: choice(['Default', 'SourceIP']),
   }),
   'fairlead.dev/timeout-connect': row({
-    served: false,
+    served: true,
     purpose: 'How long a backend may take to answer a new connection before another one is tried.',
     otherwise: '`10s`',
     value: duration(TIMEOUT_RANGE_MS),
   }),
   'fairlead.dev/timeout-client': row({
-    served: false,
+    served: true,
     purpose:
       'How long a client may be silent before its connection is closed. What is sent in either direction counts. `timeout-tunnel` replaces it.',
     otherwise: 'as `timeout-tunnel` says',
     value: duration(TIMEOUT_RANGE_MS),
   }),
   'fairlead.dev/timeout-server': row({
-    served: false,
+    served: true,
     purpose:
       'How long a backend may be silent before the connection is closed. With `timeout-client` the shorter of both counts. `timeout-tunnel` replaces it.',
     otherwise: 'as `timeout-tunnel` says',
     value: duration(TIMEOUT_RANGE_MS),
   }),
   'fairlead.dev/timeout-tunnel': row({
-    served: false,
+    served: true,
     purpose: 'How long an established connection may be silent in both directions before it is closed.',
     otherwise: '`24d`, or the shorter of `timeout-client` and `timeout-server`',
     value: duration(TIMEOUT_RANGE_MS),
   }),
   'fairlead.dev/max-connections': row({
-    served: false,
+    served: true,
     purpose:
       'How many connections the Service may have at once, all its ports together, on the machine that owns its address. More are closed at once.',
     otherwise: 'no limit',
     value: count(MAX_CONNECTIONS_RANGE),
   }),
   'fairlead.dev/proxy-protocol': row({
-    served: false,
+    served: true,
     purpose:
       'Backends are told the client’s address by the PROXY protocol at the beginning of each connection. They must expect it.',
     otherwise: 'backends see the address of the LB machine',
     value: PROXY_PROTOCOL,
   }),
   'fairlead.dev/check': row({
-    served: false,
+    served: true,
     purpose:
       'How a backend is known to be alive: by the one check per node that all Services share (`node`), by a connection to the Service’s own node port (`node-port`), or by HTTP GET there.',
     otherwise: '`node`; with `externalTrafficPolicy: Local` always `healthCheckNodePort`',
     value: CHECK,
   }),
   'fairlead.dev/check-status': row({
-    served: false,
+    served: true,
     purpose: 'With `check: http:…`, the one status that means alive.',
     otherwise: 'every 2xx and 3xx',
     value: count(HTTP_STATUS_RANGE),
   }),
   'fairlead.dev/check-interval': row({
-    served: false,
+    served: true,
     purpose: 'How often a check of the Service’s own is made; without `check`, it is `node-port`.',
     otherwise: '`1s`',
     value: duration(CHECK_INTERVAL_RANGE_MS),
   }),
   'fairlead.dev/check-rise': row({
-    served: false,
+    served: true,
     purpose: 'How many checks in a row must pass before a dead backend gets connections again.',
     otherwise: '`1`',
     value: count(CHECK_COUNT_RANGE),
   }),
   'fairlead.dev/check-fall': row({
-    served: false,
+    served: true,
     purpose: 'How many checks in a row must fail before a backend gets no new connections.',
     otherwise: '`2`',
     value: count(CHECK_COUNT_RANGE),

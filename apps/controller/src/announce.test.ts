@@ -43,6 +43,18 @@ it.each<[string, ServiceParts, Partial<Ensured> & { nodes?: NodeObject[] }, stri
     ['Normal UpdatedLoadBalancer'],
   ],
   ['policy Local', LOCAL, {}, ['Normal EnsuringLoadBalancer', 'Normal ClientAddressHidden']],
+  [
+    'policy Local with PROXY protocol',
+    { ...LOCAL, metadata: { annotations: { 'fairlead.dev/proxy-protocol': 'v2' } } },
+    {},
+    ['Normal EnsuringLoadBalancer'],
+  ],
+  [
+    'affinity through node ports',
+    { spec: { sessionAffinity: 'ClientIP' } },
+    {},
+    ['Normal EnsuringLoadBalancer', 'Normal ClientsPinned'],
+  ],
   ['pods that became ready, with policy Cluster', PUBLISHED, { before: { ...wish({}), expectsAnswer: true } }, []],
   ['pods that moved', { ...LOCAL, ...PUBLISHED }, { before: wish(LOCAL, ['a']) }, []],
   ['no node at all', {}, { nodes: [] }, ['Normal EnsuringLoadBalancer', 'Warning UnAvailableLoadBalancer']],
@@ -93,6 +105,16 @@ it.each<[string, Verdict, string[]]>([
   const before = service();
   const change = statusChange(before, verdict, '2026-01-01T00:00:00Z')!;
   expect(reasons(announceChange(before, change, false))).toEqual(expected);
+});
+
+it('tells a second wish that cannot be served apart from the first', () => {
+  const about = (message: string): string[] => {
+    const verdict = { kind: 'refused', refusals: [refusal('INVALID_ANNOTATION', 'x', message)] } as const;
+    const change = statusChange(service(), verdict, '2026-01-01T00:00:00Z')!;
+    return announceChange(service(), change, false).map((each) => each.about);
+  };
+  expect(about('x: one')).toEqual(about('x: one'));
+  expect(about('x: one')).not.toEqual(about('x: two'));
 });
 
 it('warns when machines are lost, and when a status was forged', () => {

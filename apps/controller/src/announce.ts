@@ -42,7 +42,7 @@ export function announceEnsured(
   } else if (changed && ensured.outcome.kind === 'ensured') {
     said.push(normal(service, 'UpdatedLoadBalancer', 'Updated load balancer with the new settings'));
   }
-  if (isLocal(wanted) && (changed || !published)) said.push(clientAddressHidden(service));
+  if (changed || !published) said.push(...warningsOfAddress(service, wanted));
   if (!nodes.some((node) => describeNode(node).eligible)) {
     said.push(warning(service, 'UnAvailableLoadBalancer', 'There are no available nodes for LoadBalancer', ''));
   }
@@ -109,11 +109,26 @@ export function announceNodeRefused({ node, refusal }: NodeRefusal): Announcemen
   };
 }
 
+/** What may surprise because backends see the LB machine's address. */
+function warningsOfAddress(service: ServiceObject, wanted: LoadBalancer): Announcement[] {
+  const hidden = wanted.ports.some((port) => isLocal(port) && port.proxyProtocol === undefined);
+  const pinned = wanted.affinity !== undefined && wanted.ports.some(({ target }) => target.kind === 'node-port');
+  return [...(hidden ? [clientAddressHidden(service)] : []), ...(pinned ? [clientsPinned(service)] : [])];
+}
+
+function clientsPinned(service: ServiceObject): Announcement {
+  const message =
+    "sessionAffinity ClientIP: a client stays with its node. On the node kube-proxy sees the LB machine's address, so " +
+    'all clients of a node share one of its pods for the time-out. With the annotation fairlead.dev/backend-mode: pod ' +
+    'each client has a pod of its own.';
+  return { ...normal(service, 'ClientsPinned', message), once: true };
+}
+
 function clientAddressHidden(service: ServiceObject): Announcement {
   const message =
     'externalTrafficPolicy Local does not keep client addresses here: HAProxy ends the connection, so pods see the ' +
-    "LB machine's address. The client's address comes by PROXY protocol (annotation fairlead.dev/proxy-protocol), " +
-    'which this version does not serve yet.';
+    "LB machine's address. Pods that understand the PROXY protocol are told the client's by the annotation " +
+    'fairlead.dev/proxy-protocol: v2.';
   return { ...normal(service, 'ClientAddressHidden', message), once: true };
 }
 
@@ -129,8 +144,8 @@ function regarding({ metadata: { namespace, name, uid } }: ServiceObject): Regar
   return { kind: 'Service', namespace, name, uid };
 }
 
-function isLocal(wanted: LoadBalancer): boolean {
-  return wanted.ports.some((port) => port.target.kind === 'node-port' && port.target.nodes !== 'all');
+function isLocal({ target }: Port): boolean {
+  return target.kind === 'node-port' && target.nodes !== 'all';
 }
 
 /** Everything but where pods are ready: pods that come, go and move are no news. */

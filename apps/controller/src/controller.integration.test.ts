@@ -210,7 +210,7 @@ it('corrects a status that somebody else wrote', async () => {
 
 it('refuses what is not served by condition and event, makes nothing, and serves it once it is put right', async () => {
   rig.startController();
-  const { metadata } = await service.create('front', { sessionAffinity: 'ClientIP' });
+  const { metadata } = await service.create('front', { loadBalancerIP: 'x' });
   const refused = await eventually('a word', async () => {
     const found = await service.get('front');
     return found?.status.conditions && found;
@@ -219,8 +219,8 @@ it('refuses what is not served by condition and event, makes nothing, and serves
     {
       type: 'fairlead.dev/Accepted',
       status: 'False',
-      reason: 'AffinityNotServed',
-      message: expect.stringContaining('spec.sessionAffinity'),
+      reason: 'InvalidAddress',
+      message: expect.stringContaining('spec.loadBalancerIP'),
     },
   ]);
   expect(refused.metadata.finalizers).toBeUndefined();
@@ -232,9 +232,9 @@ it('refuses what is not served by condition and event, makes nothing, and serves
   expect(event).toMatchObject({
     type: 'Warning',
     reason: 'SyncLoadBalancerFailed',
-    message: expect.stringContaining('spec.sessionAffinity'),
+    message: expect.stringContaining('spec.loadBalancerIP'),
   });
-  await service.patch('front', { spec: { sessionAffinity: 'None' } });
+  await service.patch('front', { spec: { loadBalancerIP: null } });
   await service.served('front');
 });
 

@@ -233,7 +233,7 @@ it.each<[string, ServiceParts, string, string]>([
   ],
   ['no port', { spec: { ports: [] } }, 'NO_PORTS', 'spec.ports'],
   ['no node port', { spec: { ports: [{ port: 80 }] } }, 'NODE_PORT_MISSING', 'spec.ports[0].nodePort'],
-  ['client affinity', { spec: { sessionAffinity: 'ClientIP' } }, 'AFFINITY_NOT_SERVED', 'spec.sessionAffinity'],
+  ['an affinity to come', { spec: { sessionAffinity: 'Sticky' } }, 'AFFINITY_NOT_SERVED', 'spec.sessionAffinity'],
   ['a family that is none', { spec: { ipFamilies: ['IPv5'] } }, 'INVALID_FAMILIES', 'spec.ipFamilies'],
   ['a family named like a property', { spec: { ipFamilies: ['valueOf'] } }, 'INVALID_FAMILIES', 'spec.ipFamilies'],
   ['a family twice', { spec: { ipFamilies: ['IPv6', 'IPv6'] } }, 'INVALID_FAMILIES', 'spec.ipFamilies'],
@@ -314,12 +314,6 @@ it.each<[string, ServiceParts, string, string]>([
     'metadata.annotations[fairlead.dev/pool]',
   ],
   [
-    'PROXY protocol',
-    annotated('fairlead.dev/proxy-protocol', 'v2'),
-    'ANNOTATION_NOT_SERVED',
-    'metadata.annotations[fairlead.dev/proxy-protocol]',
-  ],
-  [
     'a slip in an annotation',
     annotated('fairlead.dev/pol', 'x'),
     'UNKNOWN_ANNOTATION',
@@ -362,13 +356,13 @@ it('serves TCP and UDP on one port number, alive by the same check', () => {
 it('names all that is wrong at once, in the order of the fields', () => {
   const wish = ask({
     metadata: { annotations: { 'fairlead.dev/zzz': '' } },
-    spec: { sessionAffinity: 'ClientIP', loadBalancerIP: 'x', ports: [{ ...HTTP, protocol: 'SCTP' }] },
+    spec: { sessionAffinity: 'Sticky', loadBalancerIP: 'x', ports: [{ ...HTTP, protocol: 'SCTP' }] },
   });
   expect(wish).toMatchObject({
     refusals: [
-      { reason: 'AFFINITY_NOT_SERVED' },
       { reason: 'PROTOCOL_NOT_SERVED' },
       { reason: 'INVALID_ADDRESS' },
+      { reason: 'AFFINITY_NOT_SERVED' },
       { reason: 'UNKNOWN_ANNOTATION' },
     ],
   });

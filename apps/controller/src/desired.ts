@@ -4,6 +4,7 @@ import { readAnnotations } from './annotations.ts';
 import { endpointNodes, podEndpoints, someReady } from './endpoints.ts';
 import { requestedFamilies } from './families.ts';
 import { refusedFields } from './not-served.ts';
+import { requestedOptions } from './options.ts';
 import { requestedAddresses } from './requested.ts';
 import { sourceRanges } from './source-ranges.ts';
 import type { ServiceObject, ServicePort, ServiceSpec, SliceObject } from './cluster/objects.ts';
@@ -41,6 +42,7 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
   const annotations = readAnnotations(ourAnnotations(metadata.annotations));
   const pool = annotations.values['fairlead.dev/pool'];
   const key = annotations.values['fairlead.dev/sharing-key'];
+  const options = requestedOptions(spec, annotations.values);
   const mode = backendMode(spec, annotations.values['fairlead.dev/backend-mode']);
   const wished = families.ok ? families.value.families : [];
   const context = { spec, mode, families: wished, slices: around.slices ?? [] };
@@ -51,6 +53,7 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
     ...(families.ok ? [] : [families.refusal]),
     ...ports.flatMap((port) => ('refusals' in port ? port.refusals : [])),
     ...(addresses.ok ? [] : [addresses.refusal]),
+    ...options.refusals,
     ...annotations.refusals,
     ...(sources.ok ? [] : sources.refusals),
   ];
@@ -66,11 +69,12 @@ export function desired(service: ServiceObject, around: Surroundings): Desired {
       ...(pool === undefined ? {} : { pool }),
       families: families.value.families,
       ...(families.value.optional ? { familiesOptional: true as const } : {}),
-      ports: ports.flatMap((port) => ('port' in port ? [port.port] : [])),
+      ports: ports.flatMap((port) => ('port' in port ? [options.dress(port.port)] : [])),
       ...(key === undefined ? {} : { sharingKey: key }),
       ...(sources.ranges === undefined ? {} : { sourceRanges: sources.ranges }),
       labels: metadata.labels,
       namespaceLabels: around.namespaceLabels,
+      ...options.common,
       ...(expectsAnswer(spec, around) ? { expectsAnswer: true as const } : {}),
       ...(mode === 'pod' ? { backendMode: mode } : {}),
     },

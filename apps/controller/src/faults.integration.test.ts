@@ -175,7 +175,7 @@ it('gives a new Service a word while the cloudagent is away, and leaves the othe
   const before = await service.served('a');
   rig.fake.available = false;
   rig.fake.cutWatches();
-  await service.create('b', { sessionAffinity: 'ClientIP' });
+  await service.create('b', { loadBalancerIP: 'x' });
   await eventually('a word', async () => (await service.get('b'))?.status.conditions?.[0]?.status === 'False');
   expect((await service.get('a'))!.metadata.resourceVersion).toBe(before.metadata.resourceVersion);
   rig.fake.available = true;

@@ -9,13 +9,6 @@ export function refusedFields(spec: ServiceSpec): Refusal[] {
     refusals.push(refusal(reason, `spec.${field}`, `spec.${field}: ${sentence}`));
   };
   if (spec.ports.length === 0) refuse('NO_PORTS', 'ports', 'a load balancer needs at least one port.');
-  if (spec.sessionAffinity !== undefined && spec.sessionAffinity !== 'None') {
-    refuse(
-      'AFFINITY_NOT_SERVED',
-      'sessionAffinity',
-      `${quote(spec.sessionAffinity)} is not served yet; set it to None.`,
-    );
-  }
   const policy = spec.externalTrafficPolicy;
   if (policy !== undefined && policy !== 'Cluster' && policy !== 'Local') {
     refuse(

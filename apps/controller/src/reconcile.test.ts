@@ -285,7 +285,7 @@ it('corrects a forged address at once, though the Service is on its way', async 
 
 it('makes nothing of a refused wish, and removes nothing of what is served', async () => {
   await settle();
-  edit({ spec: { sessionAffinity: 'ClientIP' } });
+  edit({ spec: { sessionAffinity: 'Sticky' } });
   world.steps = [];
   await settle();
   expect(world.steps).toEqual(['status']);

@@ -1,4 +1,5 @@
 import {
+  quotaText,
   mapKey,
   type ObservedServer,
   parseSlotName,
@@ -26,6 +27,7 @@ export interface View extends Observed {
     readonly info: WorkerInfo;
     readonly backends: Map<string, { id?: number; readonly servers: Map<string, ObservedServer> }>;
     readonly services: Map<string, string>;
+    readonly quotas: Map<string, string>;
   };
   readonly caught: Map<string, CaughtPort>;
   readonly limits: Map<string, Limit>;
@@ -57,7 +59,12 @@ export function viewOf({ worker, caught, limits, forwards, links, config }: Seen
   const view: View = {
     config,
     owned: ownedInstances(config, links),
-    worker: { info: worker.info, backends: new Map(backends), services: new Map(worker.services) },
+    worker: {
+      info: worker.info,
+      backends: new Map(backends),
+      services: new Map(worker.services),
+      quotas: new Map(worker.quotas),
+    },
     caught: new Map(caught.map((each) => [mapKey(each.address, each.port), each])),
     limits: new Map(limits.map((each) => [limitedService(each), each])),
     forwards: new Map(forwards.map((each) => [mapKey(each.vip, each.port, 'UDP'), each])),
@@ -108,7 +115,14 @@ export function advance(view: View, step: Step): void {
       return;
     case 'add-server': {
       const { name, id, address, port, check } = step.server;
-      serversOf(view, step.backend).set(name, { name, id, address, port, ...FRESH, ...beginning(check.kind) });
+      serversOf(view, step.backend).set(name, {
+        name,
+        id,
+        address,
+        port,
+        ...FRESH,
+        ...beginning(check.kind),
+      });
       weighSlot(view, step.backend);
       return;
     }
@@ -135,6 +149,7 @@ export function advance(view: View, step: Step): void {
     case 'add-service':
     case 'move-service':
       route(view, step.key, step.backend);
+      if (step.quota) view.worker.quotas.set(step.key, quotaText(step.quota));
       return;
     case 'remove-service':
       route(view, step.key, undefined);
@@ -186,8 +201,9 @@ function change(view: View, at: { backend: string; server: string }, what: Parti
 }
 
 function route(view: View, key: string, backend: string | undefined): void {
-  const { services } = view.worker;
+  const { services, quotas } = view.worker;
   const before = services.get(key);
+  quotas.delete(key);
   if (backend === undefined) services.delete(key);
   else services.set(key, backend);
   if (before !== undefined) view.routed.delete(before);

@@ -31,12 +31,13 @@ function wanted(...services: { id: string; port: number; backends: number[]; on?
     }));
     const vip = address(on);
     const at = { key: `${vip}|${port}`, vip, port, protocol: 'TCP' } as const;
-    return { ...at, loadBalancerId: id, owner: id, profile: { kind: 'plain' }, servers };
+    return { ...at, loadBalancerId: id, owner: id, profile: {}, servers };
   });
   return {
     services: new Map(all.map((each) => [each.key, each])),
     nodeChecks: new Map(),
     heldChecks: new Set(),
+    peers: undefined,
     vips: new Map(),
     refused: new Map(),
   };

@@ -6,6 +6,7 @@ import {
   type NodeCheckBackendKind,
   type ObservedBackend,
   parseSlotName,
+  peersMark,
   profileName,
   type Server,
   type ServerCheck,
@@ -50,8 +51,13 @@ export function assignToWorker(wanted: Wanted, worker: WorkerState): Assignment 
   const begun = begunSlotsOf(worker);
   const services = new Map<string, AssignedService>();
   const unplaced: string[] = [];
+  const sharesMemory = wanted.peers !== undefined && worker.backends.has(peersMark(wanted.peers));
   for (const key of [...wanted.services.keys()].sort()) {
     const service = wanted.services.get(key)!;
+    if (service.profile.affinitySeconds !== undefined && !sharesMemory) {
+      unplaced.push(key);
+      continue;
+    }
     const backend =
       currentBackend(service, worker) ??
       claimBegun(service, worker, begun) ??
@@ -160,7 +166,7 @@ function nameServers(
   const nameById = new Map([...(running?.servers.values() ?? [])].map((server) => [server.id, server.name]));
   const taken = new Set(running?.servers.keys() ?? []);
   const servers: AssignedServer[] = [];
-  for (const { id, address, port, check, stage, lastResort = false } of service.servers) {
+  for (const { id, address, port, check, stage, lastResort = false, proxyProtocol } of service.servers) {
     const known = nameById.get(id);
     // What is to get no connections is not made for it.
     if (known === undefined && stage !== 'serving') continue;
@@ -170,7 +176,8 @@ function nameServers(
     if (check.kind === 'node' && !place) return undefined;
     const own: ServerCheck = check.kind === 'node' ? { kind: 'none' } : check;
     const tracked: ServerCheck = place ? { kind: 'track', backend: place.backend, server: `n${place.index}` } : own;
-    servers.push({ name, id, address, port, check: tracked, stage, lastResort });
+    const proxied = proxyProtocol === undefined ? {} : { proxyProtocol };
+    servers.push({ name, id, address, port, check: tracked, stage, lastResort, ...proxied });
   }
   return servers;
 }

@@ -6,6 +6,7 @@ import {
   drainServer,
   freeNodeCheck,
   keepServer,
+  mapValue,
   moveService,
   removeService,
   resumeServer,
@@ -27,9 +28,9 @@ export function commandsOf(step: Step, mapFile: string): readonly Command[] {
     case 'keep-server':
       return keepServer(step.backend, step.server);
     case 'add-service':
-      return addService(mapFile, step.key, step.backend);
+      return addService(mapFile, step.key, mapValue(step.backend, step.quota));
     case 'move-service':
-      return moveService(mapFile, step.key, step.backend);
+      return moveService(mapFile, step.key, mapValue(step.backend, step.quota));
     case 'remove-service':
       return removeService(mapFile, step.key);
     case 'drain-server':

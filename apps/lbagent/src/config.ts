@@ -21,6 +21,7 @@ export interface RunConfig {
   readonly haproxyMasterSocket: string;
   readonly catchPort: number;
   readonly healthPort: number;
+  readonly peersPort: number;
   readonly slots: number;
   readonly drainSeconds: number;
   readonly keepalivedScripts: 'auto' | 'keepalived' | 'keepalived-unsecured' | 'lbagent';
@@ -140,6 +141,7 @@ const RUN: flags.FlagSet<RunFlags> = {
     haproxyMasterSocket: socket('master socket (default: haproxy-master.sock in the run dir)'),
     catchPort: port('port on loopback where caught connections enter haproxy', '5000'),
     healthPort: port('port on 127.0.0.1 where haproxy says that it lives', '5001'),
+    peersPort: port('where haproxy hears from the other machines which client has which backend', '7432'),
     slots: flags.wholeNumber('number', 16, 50_000)('empty backends kept for new services', '512'),
     drainSeconds: seconds('how long a removed backend keeps its connections', '30'),
     keepalivedScripts: flags.oneOf('mode', scripts)('auto, keepalived, keepalived-unsecured or lbagent', 'auto'),
@@ -148,8 +150,11 @@ const RUN: flags.FlagSet<RunFlags> = {
     nftBinary: path('nft', 'nft'),
     ipBinary: path('ip', 'ip'),
   },
-  contradictions: ({ catchPort, healthPort }) =>
-    catchPort === healthPort ? [`--catch-port and --health-port are both ${catchPort}: use two ports`] : [],
+  contradictions: ({ catchPort, healthPort, peersPort }) => [
+    ...(catchPort === healthPort ? [`--catch-port and --health-port are both ${catchPort}: use two ports`] : []),
+    ...(catchPort === peersPort ? [`--catch-port and --peers-port are both ${catchPort}: use two ports`] : []),
+    ...(healthPort === peersPort ? [`--health-port and --peers-port are both ${healthPort}: use two ports`] : []),
+  ],
 };
 
 function configOf(given: RunFlags): RunConfig {

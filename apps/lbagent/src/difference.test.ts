@@ -39,6 +39,7 @@ function view(): View {
     info: INFO,
     backends: new Map([[BACKEND, { servers: new Map([[SERVER.name, SERVER]]) }]]),
     services: new Map([[KEY, BACKEND]]),
+    quotas: new Map(),
   };
   const caught = [{ address: VIP, port: 80 }];
   return viewOf({ worker, caught, limits: [LIMIT], forwards: [FORWARD], links: LINKS, config: CONFIG });
@@ -49,6 +50,7 @@ function differenceOf(change: Partial<Surveyed>, left = view()): string | undefi
     info: INFO,
     servers: [{ backend: BACKEND, server: { ...SERVER, secondsInState: 99 } }],
     services: new Map([[KEY, BACKEND]]),
+    quotas: new Map(),
     caught: [{ address: VIP, port: 80 }],
     limits: [{ ...LIMIT, allowed: LIMIT.allowed.toReversed() }],
     forwards: [FORWARD],

@@ -13,6 +13,7 @@ export interface Surveyed {
   /** Those of a backend together. */
   readonly servers: Iterable<ServerRow>;
   readonly services: ReadonlyMap<string, string>;
+  readonly quotas: ReadonlyMap<string, string>;
   readonly caught: readonly CaughtPort[];
   readonly limits: readonly Limit[];
   readonly forwards: readonly ObservedForward[];
@@ -61,10 +62,11 @@ function sameServer(a: ObservedServer, b: ObservedServer): boolean {
   );
 }
 
-function* differenceOfServices(view: View, { services }: Surveyed): Generator<void, string | undefined> {
+function* differenceOfServices(view: View, { services, quotas }: Surveyed): Generator<void, string | undefined> {
   const known = view.worker.services;
   for (const key of keysOf(known, services)) {
-    if (known.get(key) !== services.get(key) && !view.touched.has(key)) return `service ${key}`;
+    const same = known.get(key) === services.get(key) && view.worker.quotas.get(key) === quotas.get(key);
+    if (!same && !view.touched.has(key)) return `service ${key}`;
     yield;
   }
   return undefined;

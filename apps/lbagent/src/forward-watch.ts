@@ -55,6 +55,6 @@ export function watchForwards({ socket, current, onChange }: ForwardWatchParts):
 function backendsWithChecks({ services }: Wanted, { worker }: View): readonly string[] {
   return [...services.values()].flatMap(({ key, protocol, profile }) => {
     const backend = worker.services.get(key);
-    return protocol === 'UDP' && profile.kind === 'http' && backend !== undefined ? [backend] : [];
+    return protocol === 'UDP' && profile.check !== undefined && backend !== undefined ? [backend] : [];
   });
 }

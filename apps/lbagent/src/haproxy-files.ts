@@ -1,19 +1,19 @@
 import {
+  COMMON_PROFILES,
   type HaproxyConfig,
   MARKER_PLACE,
   type NodeCheckBackendKind,
-  PLAIN,
   type Profile,
   profileName,
   renderConfigPieces,
   renderServiceMapPieces,
-  HEALTHZ_PATH,
 } from '@fairlead/haproxy';
 import type { AddressFamily } from '@fairlead/model';
 import { createHash } from 'node:crypto';
 import { type Assignment, assignToFile } from './assign.ts';
 import type { Observed } from './plan.ts';
 import type { Wanted } from './wanted.ts';
+import { slotStock } from './wanted-options.ts';
 
 export interface HaproxySettings {
   readonly configFile: string;
@@ -48,7 +48,8 @@ export function* haproxyFiles(
 ): Generator<void, HaproxyFiles> {
   const stock = nodeCheckStock(wanted);
   const assignment = yield* assignToFile(wanted, worker, stock);
-  const config = configOf(assignment, stock, settings);
+  const peers = wanted.peers ? { peers: wanted.peers } : {};
+  const config = { ...configOf(assignment, stock, settings), ...peers };
   yield;
   const [head, ...rest] = yield* inParts(renderConfigPieces(config));
   const digest = createHash('sha256');
@@ -90,9 +91,11 @@ function nodeCheckStock(wanted: Wanted): number {
 function configOf(assignment: Assignment, stock: number, settings: HaproxySettings): HaproxyConfig {
   const services = [...assignment.services.values()];
   const profiles = new Map<string, Profile>();
-  const common: Profile[] = [PLAIN, { kind: 'http', path: HEALTHZ_PATH }];
-  for (const profile of [...common, ...services.map((each) => each.wanted.profile)]) {
-    profiles.set(profileName(profile), profile);
+  const uses = new Map<string, number>();
+  for (const profile of [...COMMON_PROFILES, ...services.map((each) => each.wanted.profile)]) {
+    const name = profileName(profile);
+    uses.set(name, profiles.has(name) ? (uses.get(name) ?? 0) + 1 : 1);
+    profiles.set(name, profile);
   }
   return {
     statsSocket: settings.statsSocket,
@@ -106,10 +109,13 @@ function configOf(assignment: Assignment, stock: number, settings: HaproxySettin
       port: wanted.port,
       protocol: wanted.protocol,
       profile: wanted.profile,
+      ...(wanted.quota ? { quota: wanted.quota } : {}),
       servers: servers.filter(({ stage }) => stage === 'serving'),
       owner: wanted.owner,
     })),
-    slots: [...profiles.keys()].sort().map((name) => ({ profile: profiles.get(name)!, size: settings.slots })),
+    slots: [...profiles.keys()]
+      .sort()
+      .map((name) => ({ profile: profiles.get(name)!, size: slotStock(name, settings.slots, uses.get(name) ?? 0) })),
   };
 }
 

@@ -1,4 +1,4 @@
-import { openCommandSocket, readWorkerInfo, reloadHaproxy, type WorkerInfo } from '@fairlead/haproxy';
+import { openCommandSocket, peersHaveLearnt, readWorkerInfo, reloadHaproxy, type WorkerInfo } from '@fairlead/haproxy';
 import { rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Coalesced, coalesce } from './coalesce.ts';
@@ -93,6 +93,7 @@ export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
       try {
         await files.alone(async () => {
           const next = await inSlices(haproxyFiles(wanted, worker, settings));
+          if (remembersClients(wanted)) await untilLearnt(settings.statsSocket);
           await reload(next, { running: worker.info.marker, write }, options);
         });
         failure = undefined;
@@ -117,6 +118,24 @@ async function reload(
   await reloadHaproxy({ ...options.settings, timeoutMs: RELOAD_WITHIN_MS }, next.marker);
 }
 
+function remembersClients({ services }: Wanted): boolean {
+  for (const { profile } of services.values()) if (profile.affinitySeconds !== undefined) return true;
+  return false;
+}
+
+/** A worker that has not learnt what its forerunner knew takes the memory of clients with it; so long is one waited for. */
+const LEARN_WITHIN_MS = 12_000;
+
+async function untilLearnt(statsSocket: string): Promise<void> {
+  const deadline = performance.now() + LEARN_WITHIN_MS;
+  const socket = openCommandSocket(statsSocket, 1000);
+  try {
+    while (!(await peersHaveLearnt(socket)) && performance.now() < deadline) await sleep(100);
+  } finally {
+    socket.close();
+  }
+}
+
 /** Nothing known, something on disk: better what was served before than nothing. */
 async function prepareFiles(wanted: Wanted | undefined, settings: HaproxySettings): Promise<void> {
   if (!wanted && (await readIfThere(settings.configFile)) !== undefined) return;
@@ -125,6 +144,7 @@ async function prepareFiles(wanted: Wanted | undefined, settings: HaproxySetting
     nodeChecks: new Map(),
     heldChecks: new Set(),
     vips: new Map(),
+    peers: undefined,
     refused: new Map(),
   };
   await writeFiles(await inSlices(haproxyFiles(wanted ?? nothing, undefined, settings)), settings);

@@ -4,7 +4,8 @@ import type { Links, RoutingSettings } from './links/types.ts';
 import type { Nftables, NftablesObserved, RulesetSettings } from './nftables/types.ts';
 
 export interface KernelSideSettings {
-  readonly ruleset: Omit<RulesetSettings, 'vrrpPeers'>;
+  readonly ruleset: Omit<RulesetSettings, 'vrrpPeers' | 'memory'>;
+  readonly peersPort: number;
   readonly routing: Omit<RoutingSettings, 'mark' | 'devices'>;
 }
 
@@ -44,5 +45,10 @@ export function rulesetOf(
   settings: KernelSideSettings,
 ): RulesetSettings {
   const peers = config.members.filter((member) => member.name !== config.machine);
-  return { ...settings.ruleset, vrrpPeers: peers.map((peer) => peer.address).sort() };
+  const own = config.members.find((member) => member.name === config.machine);
+  return {
+    ...settings.ruleset,
+    vrrpPeers: peers.map((peer) => peer.address).sort(),
+    ...(own ? { memory: { address: own.address, port: settings.peersPort } } : {}),
+  };
 }

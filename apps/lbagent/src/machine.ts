@@ -13,6 +13,7 @@ import { createMachineMetrics } from './metrics.ts';
 import { STATE_FILE } from './name.ts';
 import { NOTHING_JUDGED } from './node-judgement.ts';
 import { watchNetwork } from './network-watch.ts';
+import { lowStock } from './wanted-options.ts';
 import { watchNodes } from './node-watch.ts';
 import { watchOldWorkers } from './old-worker-watch.ts';
 import { capabilitiesOf, closeParts, type MachinePrograms, openParts } from './parts.ts';
@@ -90,8 +91,9 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     log,
     board,
     haproxy,
-    options: { drainSeconds: config.drainSeconds, lowSlots: Math.ceil(config.slots / 8) },
+    options: { drainSeconds: config.drainSeconds, lowSlots: (profile) => lowStock(profile, config.slots) },
     families: parts.haproxy.families,
+    peersPort: config.peersPort,
     lookEveryMs: LOOK_EVERY_MS,
     onPass(pass) {
       metrics.pass(pass);

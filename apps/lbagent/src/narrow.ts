@@ -1,4 +1,4 @@
-import { nodeCheckBackendName } from '@fairlead/haproxy';
+import { nodeCheckBackendName, peersMark } from '@fairlead/haproxy';
 import type { Address } from '@fairlead/model';
 import type { View } from './advance.ts';
 import { linkAddressKey } from './links/plan.ts';
@@ -31,13 +31,15 @@ export function narrow({ before, wanted, unfinished }: Wish, view: View): Narrow
     for (const [key, backend] of view.worker.services) if (unfinished.has(backend)) keys.add(key);
   }
   const { vips } = changes;
+  const marks = wanted.peers ? [peersMark(wanted.peers)] : [];
   return {
     wanted: { ...wanted, services: only(wanted.services, keys), vips: only(wanted.vips, vips) },
     observed: {
       worker: {
         info: view.worker.info,
-        backends: only(view.worker.backends, new Set([...backendsFor(keys, view), ...unfinished])),
+        backends: only(view.worker.backends, new Set([...backendsFor(keys, view), ...marks, ...unfinished])),
         services: only(view.worker.services, keys),
+        quotas: only(view.worker.quotas, keys),
       },
       caught: only(view.caught, keys),
       limits: only(view.limits, keys),

@@ -57,7 +57,7 @@ export function leavingKey({ pid, backend, server }: Leaving): string {
 export async function observeOldWorker(target: OldWorkerTarget, pid: number): Promise<OldWorker> {
   const ask = (command: string): Promise<string> => askMaster(target.masterSocket, `@!${pid} ${command}`, ANSWER_MS);
   const trimmed = (reply: string): string => reply.replace(/^\n+|\n+$/g, '');
-  const services = parseServiceMap(trimmed(await ask(`show map ${target.mapFile}`)));
+  const { services } = parseServiceMap(trimmed(await ask(`show map ${target.mapFile}`)));
   const backends = parseServersState(trimmed(await ask('show servers state')));
   return { pid, services, backends };
 }

@@ -102,11 +102,12 @@ function childLogFile({ runDir }: Pick<RunConfig, 'runDir'>, program: string): s
 
 /** What lbagent asks of the kernel, for every load balancer alike. */
 export function kernelSettingsOf(
-  { catchPort }: Pick<RunConfig, 'catchPort'>,
+  { catchPort, peersPort }: Pick<RunConfig, 'catchPort' | 'peersPort'>,
   families: readonly AddressFamily[],
 ): KernelSideSettings {
   const lack = families.includes('ipv6') ? {} : { ipv6: false as const };
   return {
+    peersPort,
     ruleset: { ipv4Port: catchPort, ipv6Port: catchPort, mark: DEFAULT_MARK, ...lack },
     routing: { table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, ...lack },
   };

@@ -24,8 +24,8 @@ export interface PassParts {
   readonly options: {
     /** How long a removed backend keeps the connections it has, when its service does not say. */
     readonly drainSeconds: number;
-    /** Below so many free slots of a profile the stock is filled up in a quiet moment. */
-    readonly lowSlots: number;
+    /** Below so many free slots of a profile, by its name, the stock is filled up in a quiet moment. */
+    readonly lowSlots: (profile: string) => number;
   };
 }
 
@@ -87,7 +87,7 @@ export async function pass(input: PassInput, parts: PassParts): Promise<Reached>
   });
   const seen = part ? new Set(part.observed.worker.backends.keys()) : 'all';
   const first = { view, plan: planned, planned: seen, applied, looked, reloaded: false, trouble: [] } as const;
-  const low = [...view.freeSlots.values()].some((free) => free.size < parts.options.lowSlots);
+  const low = [...view.freeSlots].some(([profile, free]) => free.size < parts.options.lowSlots(profile));
   const wantsFold = planned.assignment.unplaced.length > 0 || (low && input.foldWhenLow);
   const last = wantsFold ? await foldAndFinish(first, { wanted, options }, parts) : first;
   if (planned.steps.length > 0) parts.haproxy.rewrite();

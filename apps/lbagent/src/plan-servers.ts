@@ -180,7 +180,11 @@ function letOut(running: ObservedBackend, removal: Removal): readonly Leaving[] 
 /** A service that moved to another backend leaves connections behind, which end only when it is not served there any more. */
 function isOverdue(server: ObservedServer, { service, drain }: Removal): boolean {
   if (!server.maintenance) return false;
-  if (service) return server.secondsInState >= (service.wanted.drainSeconds ?? drain.seconds);
+  if (service) {
+    // It is reached in another way now; those who came by the old one may go on.
+    const same = service.servers.some(({ address, port }) => address === server.address && port === server.port);
+    return !same && server.secondsInState >= (service.wanted.drainSeconds ?? drain.seconds);
+  }
   return server.secondsInState >= drain.longestSeconds() && !drain.isServed(server);
 }
 

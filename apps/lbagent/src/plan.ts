@@ -1,4 +1,4 @@
-import { nodeCheckServerName, type WorkerState } from '@fairlead/haproxy';
+import { quotaText, nodeCheckServerName, type WorkerState } from '@fairlead/haproxy';
 import { type Assignment, assignToWorker } from './assign.ts';
 import type { DrainRules } from './drain-rules.ts';
 import { diffAddresses } from './links/plan.ts';
@@ -99,10 +99,13 @@ function planNodeChecks(wanted: Wanted, assignment: Assignment, worker: WorkerSt
 }
 
 function planServices(assignment: Assignment, worker: WorkerState, moves: ReadonlySet<string>): Halves {
-  const add = inOrder(assignment.services).flatMap(([key, { backend }]): Step[] => {
+  const add = inOrder(assignment.services).flatMap(([key, { backend, wanted }]): Step[] => {
+    const { quota } = wanted;
     const current = worker.services.get(key);
-    if (current === backend || moves.has(key)) return [];
-    return [{ kind: current === undefined ? 'add-service' : 'move-service', key, backend }];
+    const same = current === backend && worker.quotas.get(key) === (quota && quotaText(quota));
+    if (same || moves.has(key)) return [];
+    const kind = current === undefined ? 'add-service' : 'move-service';
+    return [{ kind, key, backend, ...(quota ? { quota } : {}) }];
   });
   const kept = new Set([...assignment.services.keys(), ...assignment.unplaced]);
   const gone = inOrder(worker.services).filter(([key]) => !kept.has(key));

@@ -21,6 +21,8 @@ export interface ReconcileParts extends SurveyParts {
   readonly log: Logger;
   readonly board: StatusBoard;
   readonly families: readonly AddressFamily[];
+  /** Where the machines of a set tell each other which client goes to which backend. */
+  readonly peersPort: number;
   /** How often everything is looked at, whether or not something happened; in milliseconds. */
   readonly lookEveryMs: number;
   /** Called after each pass. */
@@ -92,7 +94,12 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   const answers = followAnswers((unanswered) => board.update({ unanswered }));
   const readWanted = createWantedReader();
   const wanted = remember(({ state }: Held, { choices, held }: Judged) =>
-    readWanted(state, { families: parts.families, nodeChecks: choices, heldClusters: new Set(held.keys()) }),
+    readWanted(state, {
+      families: parts.families,
+      peersPort: parts.peersPort,
+      nodeChecks: choices,
+      heldClusters: new Set(held.keys()),
+    }),
   );
 
   async function once(): Promise<void> {

@@ -97,7 +97,7 @@ async function endInCurrent(unwelcome: Unwelcome, { statsSocket, mapFile }: Shut
   try {
     await readCurrentWorkerInfo(socket);
     const [map, sessions] = (await socket.run([`show map ${mapFile}`, 'show sess'])) as [string, string];
-    const ids = sessionsOf(sessions, parseServiceMap(map), unwelcome);
+    const ids = sessionsOf(sessions, parseServiceMap(map).services, unwelcome);
     await socket.run(ids.map((id) => `shutdown session ${id}`));
     return ids.length;
   } finally {
@@ -108,7 +108,7 @@ async function endInCurrent(unwelcome: Unwelcome, { statsSocket, mapFile }: Shut
 async function endInOld(pid: number, unwelcome: Unwelcome, { masterSocket, mapFile }: ShutOutParts): Promise<number> {
   const ask = (command: string) => askMaster(masterSocket, `@!${pid} ${command}`, ANSWER_MS);
   const map = (await ask(`show map ${mapFile}`)).replace(/^\n+|\n+$/g, '');
-  const ids = sessionsOf(await ask('show sess'), parseServiceMap(map), unwelcome);
+  const ids = sessionsOf(await ask('show sess'), parseServiceMap(map).services, unwelcome);
   for (const id of ids) await ask(`shutdown session ${id}`);
   return ids.length;
 }

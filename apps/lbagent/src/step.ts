@@ -1,4 +1,4 @@
-import type { Server, ServerCheck } from '@fairlead/haproxy';
+import type { Quota, Server, ServerCheck } from '@fairlead/haproxy';
 import type { Address } from '@fairlead/model';
 import type { Forward } from './forwarding/types.ts';
 import type { LinkAddress } from './links/types.ts';
@@ -11,14 +11,24 @@ export type Step =
   | { readonly kind: 'use-node-check'; readonly backend: string; readonly server: string; readonly check: NodeCheck }
   /** Nobody of a cluster passes its check: this one counts as alive, and is not asked. */
   | { readonly kind: 'hold-node-check'; readonly backend: string; readonly server: string }
-  | { readonly kind: 'add-server'; readonly key: string; readonly backend: string; readonly server: Server }
+  | {
+      readonly kind: 'add-server';
+      readonly key: string;
+      readonly backend: string;
+      readonly server: Server;
+    }
   | ({ readonly kind: 'resume-server'; readonly check: ServerCheck['kind'] } & ServerAt)
   /** It is to leave, but must go on until another is alive, whatever its check says. */
   | ({ readonly kind: 'keep-server' } & ServerAt)
-  | { readonly kind: 'add-service'; readonly key: string; readonly backend: string }
-  | { readonly kind: 'move-service'; readonly key: string; readonly backend: string }
   /** Opens the service to others than before, or to everyone when there is no `to`. */
   | { readonly kind: 'limit'; readonly key: string; readonly from?: Limit; readonly to?: Limit }
+  | {
+      /** `move-service`: another backend, or another quota. */
+      readonly kind: 'add-service' | 'move-service';
+      readonly key: string;
+      readonly backend: string;
+      readonly quota?: Quota;
+    }
   | { readonly kind: 'catch'; readonly key: string; readonly caught: CaughtPort }
   | { readonly kind: 'release'; readonly key: string; readonly caught: CaughtPort }
   | { readonly kind: 'forward'; readonly key: string; readonly forward: Forward }

@@ -41,7 +41,7 @@ export async function survey(view: View, config: MachineConfig, parts: SurveyPar
   const seen = {
     info: parseInfo(info),
     servers: readServersState(servers),
-    services: parseServiceMap(services),
+    ...parseServiceMap(services),
     caught,
     limits,
     forwards: forwarding.forwards,

@@ -1,4 +1,4 @@
-import { mapKey, PLAIN, type Profile, serverIds } from '@fairlead/haproxy';
+import { mapKey, serverIds } from '@fairlead/haproxy';
 import {
   type Address,
   type AddressFamily,
@@ -22,6 +22,7 @@ import {
 } from '@fairlead/model';
 import { chooseEndpoints, chooseNodes } from './choose-backends.ts';
 import { type NodeCheckChoice, nodeCheckOf } from './node-check-choice.ts';
+import { profileOf, quotaOf } from './wanted-options.ts';
 import {
   type NodeCheck,
   nodeCheckKey,
@@ -118,15 +119,17 @@ function oneService(
     const message = `the backend ${wrong.label}: ${wrong.address} ${specialUse(wrong.address)}: name another address`;
     return { refused: refusal('BACKEND_NOT_ALLOWED', '', message) };
   }
-  const ids = serverIds(backends.map(definition));
-  const profile: Profile = port.check.kind === 'http' ? { kind: 'http', path: port.check.path } : PLAIN;
-  const servers = uniqueById(backends.map((backend, index) => ({ ...backend, id: ids[index]! })));
+  const proxied = port.proxyProtocol ? { proxyProtocol: port.proxyProtocol } : {};
+  const ids = serverIds(backends.map((backend) => definition({ ...backend, ...proxied })));
+  const profile = profileOf(lb, port);
+  const servers = uniqueById(backends.map((backend, index) => ({ ...backend, ...proxied, id: ids[index]! })));
   const key = mapKey(vip, port.port, port.protocol);
   const owner = displayName(lb) || lb.id;
   const drain = lb.drainTimeoutMs === undefined ? {} : { drainSeconds: Math.ceil(lb.drainTimeoutMs / 1000) };
   const allowed = lb.sourceRanges && allowedSources(lb.sourceRanges, familyOf(vip));
   const limit = allowed ? { allowed } : {};
-  const rest = { protocol: port.protocol, profile, servers, ...drain, ...limit };
+  const quota = port.protocol === 'UDP' ? {} : quotaOf(lb);
+  const rest = { protocol: port.protocol, profile, servers, ...drain, ...limit, ...quota };
   return { service: { key, loadBalancerId: lb.id, owner, vip, port: port.port, ...rest } };
 }
 
@@ -136,7 +139,7 @@ function backendsOf(lb: LoadBalancer, port: Port, vip: Address, around: Surround
   const { target } = port;
   const { nodeSet, choices } = around;
   if (target.kind === 'endpoints') {
-    const check = checkOf(port, undefined);
+    const check = checkOf(lb, port, undefined);
     // A pod has an address of each family; what is not in Kubernetes has those that it was declared with.
     const isWanted = (address: Address): boolean => lb.backendMode !== 'pod' || familyOf(address) === familyOf(vip);
     const endpoints = target.endpoints.filter(({ address }) => isWanted(address));
@@ -150,27 +153,34 @@ function backendsOf(lb: LoadBalancer, port: Port, vip: Address, around: Surround
   return chooseNodes(reachable, target, lb.id).flatMap(({ node, stage }) => {
     const address = addressOf(node);
     if (address === undefined) return [];
-    const check = checkOf(port, { address, choice: choices[familyOf(address)] });
+    const check = checkOf(lb, port, { address, choice: choices[familyOf(address)] });
     const lastResort = target.lastResort ? { lastResort: true as const } : {};
     return [{ label: node.name, address, port: target.nodePort, stage, check, ...lastResort }];
   });
 }
 
-function checkOf(port: Port, node: { address: Address; choice: NodeCheckChoice } | undefined): WantedCheck {
+function checkOf(
+  { options }: LoadBalancer,
+  { check: asked, protocol }: Port,
+  node: { address: Address; choice: NodeCheckChoice } | undefined,
+): WantedCheck {
+  const pace = options?.checkPace ? { pace: options.checkPace } : {};
   // What speaks UDP takes no connection, and need not answer what it does not understand.
-  const itself: WantedCheck = port.protocol === 'UDP' ? { kind: 'none' } : { kind: 'tcp' };
-  if (port.check.kind === 'tcp') return itself;
-  if (port.check.kind === 'http') return { kind: 'http', port: port.check.port };
+  const itself: WantedCheck = protocol === 'UDP' ? { kind: 'none' } : { kind: 'tcp', ...pace };
+  if (asked.kind === 'tcp') return itself;
+  if (asked.kind === 'http') return { kind: 'http', port: asked.port, ...pace };
   // A backend that is not a node has nothing to share: it is asked itself.
   if (!node) return itself;
   const check = nodeCheckOf(node.address, node.choice);
   return check ? { kind: 'node', check } : { kind: 'none' };
 }
 
-function definition({ address, port, check }: Backend): string {
+function definition({ address, port, check, proxyProtocol }: Backend): string {
   const checked =
     check.kind === 'node' ? nodeCheckKey(check.check) : check.kind === 'http' ? `http ${check.port}` : check.kind;
-  return `${formatEndpoint(address, port)} ${checked}`;
+  const pace = check.kind === 'tcp' || check.kind === 'http' ? check.pace : undefined;
+  const paced = pace ? ` every ${pace.intervalMs} ${pace.rise} ${pace.fall}` : '';
+  return `${formatEndpoint(address, port)} ${checked}${paced}${proxyProtocol ? ` proxy ${proxyProtocol}` : ''}`;
 }
 
 // Two names for one address and port are one server; it drains when both do.

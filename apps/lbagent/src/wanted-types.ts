@@ -1,5 +1,12 @@
-import type { Profile } from '@fairlead/haproxy';
-import { type Address, type AddressFamily, formatEndpoint, type Protocol, type Refusal } from '@fairlead/model';
+import type { Peers, Profile, Quota } from '@fairlead/haproxy';
+import {
+  type Address,
+  type AddressFamily,
+  type CheckPace,
+  formatEndpoint,
+  type Protocol,
+  type Refusal,
+} from '@fairlead/model';
 import type { NodeCheck, NodeCheckChoice } from './node-check-choice.ts';
 
 export type { NodeCheck } from './node-check-choice.ts';
@@ -13,6 +20,8 @@ export interface Wanted {
   /** Keys of those that count as passed, because nobody of the cluster passes. */
   readonly heldChecks: ReadonlySet<string>;
   readonly vips: ReadonlyMap<Address, WantedVip>;
+  /** Who shares the memory of clients with this machine; undefined: it is not among the members of its set. */
+  readonly peers: Peers | undefined;
   readonly refused: ReadonlyMap<string, Refusal>;
 }
 
@@ -24,6 +33,8 @@ export interface WantedService {
   readonly port: number;
   readonly protocol: Protocol;
   readonly profile: Profile;
+  /** Absent: as many connections as come. */
+  readonly quota?: Quota;
   readonly servers: readonly WantedServer[];
   /** How long a server that leaves keeps its connections; absent: as this machine thinks fit. */
   readonly drainSeconds?: number;
@@ -42,6 +53,7 @@ export interface WantedServer {
   readonly stage: Stage;
   /** It gets connections whatever its check says: it is known why that fails. */
   readonly lastResort?: true;
+  readonly proxyProtocol?: 1 | 2;
 }
 
 /**
@@ -52,8 +64,8 @@ export type Stage = 'serving' | 'draining' | 'leaving';
 
 export type WantedCheck =
   | { readonly kind: 'none' }
-  | { readonly kind: 'tcp' }
-  | { readonly kind: 'http'; readonly port: number }
+  | { readonly kind: 'tcp'; readonly pace?: CheckPace }
+  | { readonly kind: 'http'; readonly port: number; readonly pace?: CheckPace }
   | { readonly kind: 'node'; readonly check: NodeCheck };
 
 export interface WantedVip {
@@ -63,9 +75,13 @@ export interface WantedVip {
   readonly announce: boolean;
 }
 
+export const DEFAULT_PEERS_PORT = 7432;
+
 export interface WantedOptions {
   /** Families that this machine has a listener for. */
   readonly families: readonly AddressFamily[];
+  /** Absent: DEFAULT_PEERS_PORT. */
+  readonly peersPort?: number;
   /** By check group (`checkGroup`); one that is not there is asked by healthz. */
   readonly nodeChecks: ReadonlyMap<string, NodeCheckChoice>;
   /** Check groups of which no node passes. */

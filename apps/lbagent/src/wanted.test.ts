@@ -164,7 +164,7 @@ it('Local names its nodes and asks each by HTTP; no nodes are no backends, not a
     });
   const some = wantedOf(stateOf([placed('a', VIP, [local(['node-2', 'gone'])])]), OPTIONS);
   expect(backends(some)).toEqual(['node-2']);
-  expect(some.services.get(`${VIP}|80`)!.profile).toEqual({ kind: 'http', path: '/healthz' });
+  expect(some.services.get(`${VIP}|80`)!.profile).toEqual({ check: { path: '/healthz' } });
   expect(some.services.get(`${VIP}|80`)!.servers[0]!.check).toEqual({ kind: 'http', port: 32000 });
   expect(backends(wantedOf(stateOf([placed('a', VIP, [local([])])]), OPTIONS))).toEqual([]);
   const target = { kind: 'node-port', nodePort: 30080, nodes: ['node-1'], drainingNodes: ['node-2'] } as const;

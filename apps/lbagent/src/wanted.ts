@@ -15,6 +15,7 @@ import { noteChanges } from './wanted-changes.ts';
 import { type NodeCheckChoices, type Reading, readLoadBalancer } from './wanted-load-balancer.ts';
 import { carryOn, changedIds, type Served, type Tally, tallyOf } from './wanted-tally.ts';
 import {
+  DEFAULT_PEERS_PORT,
   type NodeCheck,
   nodeCheckKey,
   type Wanted,
@@ -22,6 +23,7 @@ import {
   type WantedService,
   type WantedVip,
 } from './wanted-types.ts';
+import { peersOf } from './wanted-options.ts';
 
 export * from './wanted-types.ts';
 
@@ -58,7 +60,8 @@ export function createWantedReader(): typeof wantedOf {
       return { id, reading: cachedReading(placed, { state, options, cache }) };
     });
     const parts = putTogether(readings, ownAddresses(state));
-    const wanted = { ...parts, heldChecks: heldChecks(state, options) };
+    const peers = peersOf(state.config, options.peersPort ?? DEFAULT_PEERS_PORT);
+    const wanted = { ...parts, peers, heldChecks: heldChecks(state, options) };
     const tally = parts.refused.size > 0 ? undefined : tallyOf(readings);
     last = tally && { state, options, wanted, tally };
     return wanted;
@@ -95,6 +98,7 @@ function readOn(
 function sameOptions(a: WantedOptions, b: WantedOptions): boolean {
   return (
     a.families === b.families &&
+    a.peersPort === b.peersPort &&
     sameValues(a.nodeChecks, b.nodeChecks) &&
     [...a.heldClusters].sort().join() === [...b.heldClusters].sort().join()
   );
@@ -137,7 +141,7 @@ function choicesOf(cluster: string, { nodeChecks }: Pick<WantedOptions, 'nodeChe
 function putTogether(
   readings: readonly { readonly id: string; readonly reading: Reading }[],
   own: ReadonlySet<Address>,
-): Omit<Wanted, 'heldChecks'> {
+): Omit<Wanted, 'heldChecks' | 'peers'> {
   const services = new Map<string, WantedService>();
   const nodeChecks = new Map<string, NodeCheck>();
   const vips = new Map<Address, WantedVip>();

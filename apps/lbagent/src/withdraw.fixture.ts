@@ -32,7 +32,7 @@ async function serve(): Promise<void> {
 
   const settings = rulesetOf(
     { machine: 'lb-1', members: [] },
-    { ruleset: { ipv4Port: 5000, ipv6Port: 5000, mark: DEFAULT_MARK }, routing },
+    { ruleset: { ipv4Port: 5000, ipv6Port: 5000, mark: DEFAULT_MARK }, peersPort: 7432, routing },
   );
   const nftables = openNftables({ nft: programPath('nft'), settings });
   await nftables.ensureBase(settings);

@@ -115,6 +115,7 @@ export function echoPorts(pod: Pod): string[] {
   if (ports.length === 0) return ['--http', '8080'];
   return ports.flatMap(({ name, containerPort, protocol }) => {
     if (protocol === 'UDP') return ['--udp', String(containerPort)];
+    if (name?.startsWith('proxy') === true) return ['--proxy', String(containerPort)];
     return [name?.startsWith('tcp') ? '--tcp' : '--http', String(containerPort)];
   });
 }

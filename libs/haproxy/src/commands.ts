@@ -80,14 +80,14 @@ export function freeNodeCheck(backend: string, server: string): readonly Command
   return [{ text: `disable server ${backend}/${server}`, success: SILENT }];
 }
 
-/** Sends new connections of a key to a backend; the key must not be in the map. */
-export function addService(mapFile: string, key: string, backend: string): readonly Command[] {
-  return [{ text: `add map ${mapFile} ${key} ${backend}`, success: SILENT }];
+/** Sends new connections of a key to a backend, as `mapValue` says it; the key must not be in the map. */
+export function addService(mapFile: string, key: string, value: string): readonly Command[] {
+  return [{ text: `add map ${mapFile} ${key} ${value}`, success: SILENT }];
 }
 
 /** As `addService`, for a key that is in the map. */
-export function moveService(mapFile: string, key: string, backend: string): readonly Command[] {
-  return [{ text: `set map ${mapFile} ${key} ${backend}`, success: SILENT }];
+export function moveService(mapFile: string, key: string, value: string): readonly Command[] {
+  return [{ text: `set map ${mapFile} ${key} ${value}`, success: SILENT }];
 }
 
 /** New connections of the key are closed at once from now on. */

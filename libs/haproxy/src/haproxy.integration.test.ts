@@ -24,7 +24,11 @@ import { reloadHaproxy } from './reload.ts';
 import type { Server as HaproxyServer } from './server-line.ts';
 import { askServerLoad, parseServerLoad } from './server-load.ts';
 import { type CommandSocket, openCommandSocket } from './socket.ts';
+import { peersMark } from './render-peers.ts';
+import { mapValue } from './service-map.ts';
+import { slotName } from './names.ts';
 import { EXAMPLE } from './test/example.ts';
+import { OPTIONS_EXAMPLE, PROFILES } from './test/example-options.ts';
 import { observeWorker } from './worker.ts';
 
 let directory: string;
@@ -98,6 +102,30 @@ it('haproxy accepts the rendered file without a warning, from IPv4 to IPv6', () 
     status: 0,
     said: 'Configuration file is valid\n',
   });
+});
+
+it('haproxy accepts every option without a warning, in the file and at run time', async () => {
+  const { catchPort, healthPort, statsSocket, mapFile } = config;
+  const peers = { ...OPTIONS_EXAMPLE.peers!, port: catchPort + 1 };
+  config = { ...OPTIONS_EXAMPLE, catchPort, healthPort, statsSocket, mapFile, peers };
+  write(config, 'fairlead-1');
+  const checked = spawnSync('haproxy', ['-c', '-f', file()], { encoding: 'utf8' });
+  expect(checked.stderr + checked.stdout).toBe('Configuration file is valid\n');
+  await startHaproxy();
+  const seen = await observeWorker(socket, mapFile);
+  expect([...seen.quotas]).toEqual([['192.168.0.157|100', '7|c0ffee']]);
+  expect(seen.backends.has(peersMark(peers))).toBe(true);
+  const pace = { intervalMs: 60_000, rise: 2, fall: 3 };
+  for (const profile of PROFILES) {
+    for (const proxyProtocol of [1, 2] as const) {
+      const check = profile.check ? ({ kind: 'http', port: 0, pace } as const) : ({ kind: 'tcp', pace } as const);
+      const one = server({ name: `tcp${proxyProtocol}`, id: 70 + proxyProtocol, check, proxyProtocol });
+      await carryOut(addServer(slotName(profile, 0), one));
+    }
+  }
+  await carryOut(addService(mapFile, '10.0.0.1|80', mapValue('slot_plain_0', { connections: 3, counter: 'ab' })));
+  await carryOut(moveService(mapFile, '10.0.0.1|80', mapValue('slot_plain_0', undefined)));
+  expect((await observeWorker(socket, mapFile)).quotas.size).toBe(1);
 });
 
 it('what a worker has loaded is seen as it was rendered', async () => {

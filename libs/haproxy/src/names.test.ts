@@ -1,20 +1,10 @@
 import { address } from '@fairlead/model';
 import { expect, it } from 'vitest';
-import {
-  backendId,
-  backendIdHasProfile,
-  backendName,
-  frontendName,
-  mapKey,
-  parseSlotName,
-  PLAIN,
-  type Profile,
-  profileName,
-  slotName,
-} from './names.ts';
+import { backendId, backendIdHasProfile, backendName, frontendName, mapKey, parseSlotName, slotName } from './names.ts';
+import { profileName } from './profile.ts';
+import { PROFILES } from './test/example-options.ts';
 
 const VIP = address('192.168.0.157');
-const PROFILES: readonly Profile[] = [PLAIN, { kind: 'http', path: '/healthz' }, { kind: 'http', path: '/ready' }];
 
 it('backends and frontends are called as they always were', () => {
   expect([backendName(VIP, 80), frontendName(VIP, 80), mapKey(VIP, 80)]).toEqual([

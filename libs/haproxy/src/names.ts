@@ -1,23 +1,6 @@
 import type { Address, Protocol } from '@fairlead/model';
 import { hash32 } from './hash.ts';
-
-/** The path that kube-proxy answers health checks at, for nodes and for Services of policy Local. */
-export const HEALTHZ_PATH = '/healthz';
-
-/**
- * What HAProxy fixes for a backend when it starts. `plain`: checks, if any, are each server's own or another's.
- * Otherwise the backend asks its servers by `GET path`.
- */
-export type Profile = { readonly kind: 'plain' } | { readonly kind: 'http'; readonly path: string };
-
-export const PLAIN: Profile = { kind: 'plain' };
-
-/** Short, unique for the profile, safe in a name. */
-export function profileName(profile: Profile): string {
-  if (profile.kind === 'plain') return 'plain';
-  if (profile.path === HEALTHZ_PATH) return 'healthz';
-  return `http${hash32(profile.path).toString(16).padStart(8, '0')}`;
-}
+import { type Profile, profileName } from './profile.ts';
 
 /** The backend's name in haproxy.cfg: `backend_192.168.0.157_80`, and `backend_192.168.0.157_53_udp`. */
 export function backendName(vip: Address, port: number, protocol: Protocol = 'TCP'): string {

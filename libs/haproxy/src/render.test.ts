@@ -2,6 +2,7 @@ import { address, isCheckPath } from '@fairlead/model';
 import { expect, it } from 'vitest';
 import { shuffled } from './test/shuffled.ts';
 import { EXAMPLE } from './test/example.ts';
+import { OPTIONS_EXAMPLE } from './test/example-options.ts';
 import { type HaproxyConfig, MARKER_PLACE, renderConfig, renderServiceMap } from './render.ts';
 
 const SEED_GLOBAL_AND_DEFAULTS = `global
@@ -25,6 +26,17 @@ defaults
 it('haproxy.cfg reads as operators know it', async () => {
   await expect(renderConfig(EXAMPLE)).toMatchFileSnapshot('golden/haproxy.cfg');
   await expect(renderServiceMap(EXAMPLE.backends)).toMatchFileSnapshot('golden/services.map');
+});
+
+it('what Services may choose reads as operators expect it', async () => {
+  await expect(renderConfig(OPTIONS_EXAMPLE)).toMatchFileSnapshot('golden/options.cfg');
+  await expect(renderServiceMap(OPTIONS_EXAMPLE.backends)).toMatchFileSnapshot('golden/options.map');
+});
+
+it("a peer's name with anything but plain characters is refused, and never rendered", () => {
+  const members = [{ name: 'lb-1\n    bind *:22', address: address('127.0.0.1') }];
+  const peers = { local: members[0]!.name, port: 7432, members };
+  expect(() => renderConfig({ ...EXAMPLE, peers })).toThrow("peer's name");
 });
 
 it('the file begins with the global and defaults that operators know, but for the mode of the socket', () => {
@@ -81,7 +93,7 @@ it('a check path with anything but plain URL characters is refused, and never re
     `/${'a'.repeat(300)}`,
   ];
   expect(bad.filter(isCheckPath)).toEqual([]);
-  const profile = { kind: 'http' as const, path: '/a b' };
+  const profile = { check: { path: '/a b' } };
   expect(() => renderConfig({ ...EXAMPLE, backends: [{ ...EXAMPLE.backends[0]!, profile }] })).toThrow('check path');
 });
 

@@ -1,6 +1,9 @@
 import type { Address, AddressFamily, Protocol } from '@fairlead/model';
-import { familyOf, formatEndpoint, ipv4ToNumber, isCheckPath } from '@fairlead/model';
-import { backendId, backendName, frontendName, HEALTHZ_PATH, mapKey, type Profile, slotName } from './names.ts';
+import { familyOf, formatEndpoint, ipv4ToNumber } from '@fairlead/model';
+import { backendId, backendName, frontendName, mapKey, slotName } from './names.ts';
+import { HEALTHZ_PATH, type Profile, profileLines } from './profile.ts';
+import { peerName, type Peers, renderAffinity } from './render-peers.ts';
+import { mapValue, type Quota } from './service-map.ts';
 import { type Server, serverParameters } from './server-line.ts';
 
 /** All that haproxy.cfg and its map say. */
@@ -16,6 +19,8 @@ export interface HaproxyConfig {
   readonly nodeChecks: readonly NodeCheckBackend[];
   readonly backends: readonly NamedBackend[];
   readonly slots: readonly SlotStock[];
+  /** Undefined while the machine does not know its set. */
+  readonly peers?: Peers;
 }
 
 /** Checks that many servers share by `track`: slots with a number each, some in use. */
@@ -41,6 +46,8 @@ export interface NamedBackend {
   readonly protocol?: Protocol;
   readonly profile: Profile;
   readonly servers: readonly Server[];
+  /** Absent: as many connections as come. */
+  readonly quota?: Quota;
   /** Whose it is, for people; anything that is not plain is replaced. */
   readonly owner: string;
 }
@@ -77,8 +84,12 @@ export function renderConfig(config: HaproxyConfig, marker?: string): string {
 
 /** The same piece by piece, the one with the marker first; none takes long, however many services there are. */
 export function* renderConfigPieces(config: HaproxyConfig, marker = MARKER_PLACE): Generator<string, void> {
-  yield `${globalAndDefaults(config.statsSocket)}\nglobal\n    description ${marker}\n`;
+  const local = config.peers ? `    localpeer ${peerName(config.peers.local)}\n` : '';
+  yield `${globalAndDefaults(config.statsSocket)}\nglobal\n    description ${marker}\n${local}`;
   yield `\n${renderHealth(config.healthPort)}`;
+  yield `\n${QUOTAS}`;
+  const affinity = renderAffinity(config.peers, affinityTimes(config));
+  if (affinity !== '') yield `\n${affinity}`;
   for (const family of config.families.toSorted()) yield `\n${renderListener(config, family)}`;
   const checks = config.nodeChecks.toSorted((a, b) => a.kind.localeCompare(b.kind));
   for (const each of checks) yield `\n${renderNodeChecks(each)}`;
@@ -87,17 +98,23 @@ export function* renderConfigPieces(config: HaproxyConfig, marker = MARKER_PLACE
   for (const stock of config.slots) yield `\n${renderSlots(stock)}`;
 }
 
+function affinityTimes({ backends, slots }: HaproxyConfig): readonly number[] {
+  return [...backends, ...slots].flatMap(({ profile: { affinitySeconds } }) =>
+    affinitySeconds === undefined ? [] : [affinitySeconds],
+  );
+}
+
+type Mapped = Pick<NamedBackend, 'vip' | 'port' | 'protocol' | 'quota'>;
+
 /** services.map: one `VIP|port backend` a line. */
-export function renderServiceMap(backends: readonly Pick<NamedBackend, 'vip' | 'port' | 'protocol'>[]): string {
+export function renderServiceMap(backends: readonly Mapped[]): string {
   return [...renderServiceMapPieces(backends)].join('');
 }
 
 /** The same line by line. */
-export function* renderServiceMapPieces(
-  backends: readonly Pick<NamedBackend, 'vip' | 'port' | 'protocol'>[],
-): Generator<string, void> {
-  for (const { vip, port, protocol } of inOrder(backends)) {
-    yield `${mapKey(vip, port, protocol)} ${backendName(vip, port, protocol)}\n`;
+export function* renderServiceMapPieces(backends: readonly Mapped[]): Generator<string, void> {
+  for (const { vip, port, protocol, quota } of inOrder(backends)) {
+    yield `${mapKey(vip, port, protocol)} ${mapValue(backendName(vip, port, protocol), quota)}\n`;
   }
 }
 
@@ -124,6 +141,11 @@ function globalAndDefaults(statsSocket: string): string {
 ${SEED_DEFAULTS}`;
 }
 
+/** Counts the connections of who has a quota; one that is counted is never forgotten. */
+const QUOTAS = `backend quotas
+    stick-table type string len 32 size 100k expire 1h store conn_cur
+`;
+
 // tcplog's own format, with the names of frontend and backend that the client's view gives them.
 const LOG_FORMAT = '"%ci:%cp [%t] frontend_%fi_%fp backend_%fi_%fp/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq"';
 
@@ -140,7 +162,12 @@ frontend ${name}
     maxconn ${LISTENER_MAXCONN}
     log-format ${LOG_FORMAT}
     tcp-request connection set-var(sess.p) dst_port
-    use_backend %[dst,concat(|,sess.p),map_str(${path(config.mapFile)})]
+    tcp-request connection set-var(sess.k) dst,concat(|,sess.p)
+    tcp-request connection set-var(sess.s) var(sess.k),map_str(${path(config.mapFile)})
+    tcp-request connection set-var(sess.quota) var(sess.s),field(2,|)
+    tcp-request connection track-sc0 var(sess.s),field(3,|) table quotas if { var(sess.s),field(3,|) -m len gt 0 }
+    tcp-request connection reject if { sc0_conn_cur(quotas),sub(sess.quota) gt 0 }
+    use_backend %[var(sess.s),field(1,|)]
 `;
 }
 
@@ -193,16 +220,6 @@ function renderSlots(stock: SlotStock): string {
     (_, index) => `backend ${slotName(stock.profile, index)}\n${lines}\n`,
   );
   return slots.join('');
-}
-
-function profileLines(profile: Profile): readonly string[] {
-  const lines = ['    mode tcp', '    balance roundrobin', '    option redispatch 1'];
-  return profile.kind === 'plain' ? lines : [...lines, `    option httpchk GET ${checkPath(profile.path)}`];
-}
-
-function checkPath(text: string): string {
-  if (!isCheckPath(text)) throw new Error(`${JSON.stringify(text)} cannot be a check path: refuse it before rendering`);
-  return text;
 }
 
 function path(text: string): string {

@@ -42,3 +42,12 @@ it.each<[ServerCheck, string]>([
 ])('a server with check %j reads as haproxy reads it', (check, text) => {
   expect(serverParameters({ name: 'tcp0', id: 7, address: address('10.0.0.1'), port: 80, check })).toBe(text);
 });
+
+it('a server that is told of clients, and asked at another pace, reads as haproxy reads it', () => {
+  const check: ServerCheck = { kind: 'tcp', pace: { intervalMs: 5_000, rise: 3, fall: 4 } };
+  const server = { name: 'tcp0', id: 7, address: address('10.0.0.1'), port: 80, check } as const;
+  expect(serverParameters({ ...server, proxyProtocol: 1 })).toBe(
+    '10.0.0.1:80 id 7 send-proxy check inter 5000ms fall 4 rise 3',
+  );
+  expect(serverParameters({ ...server, proxyProtocol: 2 })).toMatch(/^10\.0\.0\.1:80 id 7 send-proxy-v2 check /);
+});

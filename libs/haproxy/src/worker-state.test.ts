@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { parseBackendNames, parseInfo, parseServersState, parseServiceMap } from './worker-state.ts';
+import { parseServiceMap } from './service-map.ts';
+import { parseBackendNames, parseInfo, parseServersState } from './worker-state.ts';
 
 const HEADER =
   '# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port';
@@ -45,8 +46,15 @@ it.each([
 it('show backend and show map give names and routes, and nothing else passes', () => {
   expect(parseBackendNames('# name\nnodes_healthz\nslot_plain_0')).toEqual(['nodes_healthz', 'slot_plain_0']);
   expect(() => parseBackendNames('Permission denied')).toThrow('show backend');
-  expect([...parseServiceMap('0x5639bae1a0f0 10.7.0.9|80 slot_plain_0\n')]).toEqual([['10.7.0.9|80', 'slot_plain_0']]);
-  expect(parseServiceMap('').size).toBe(0);
+  const { services, quotas } = parseServiceMap(
+    '0x5639bae1a0f0 10.7.0.9|80 slot_plain_0\n0x1 10.7.0.9|81 slot_p_1|5|ab\n',
+  );
+  expect([...services]).toEqual([
+    ['10.7.0.9|80', 'slot_plain_0'],
+    ['10.7.0.9|81', 'slot_p_1'],
+  ]);
+  expect([...quotas]).toEqual([['10.7.0.9|81', '5|ab']]);
+  expect(parseServiceMap('').services.size).toBe(0);
   expect(() => parseServiceMap('Unknown map identifier.')).toThrow('show map');
 });
 

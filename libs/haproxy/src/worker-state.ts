@@ -7,6 +7,8 @@ export interface WorkerState {
   readonly backends: ReadonlyMap<string, ObservedBackend>;
   /** The service map: `VIP|port` to backend name. */
   readonly services: ReadonlyMap<string, string>;
+  /** What the map says of quotas, as `quotaText` has it. */
+  readonly quotas: ReadonlyMap<string, string>;
 }
 
 export interface WorkerInfo {
@@ -140,18 +142,6 @@ export function parseBackendNames(reply: string): readonly string[] {
   const [header, ...names] = reply.split('\n');
   if (header !== '# name') throw new Error(`show backend: unexpected beginning ${JSON.stringify(reply.slice(0, 100))}`);
   return names.filter((name) => name !== '');
-}
-
-/** Reads the reply to `show map FILE`: each line is `POINTER KEY VALUE`. */
-export function parseServiceMap(reply: string): ReadonlyMap<string, string> {
-  const services = new Map<string, string>();
-  for (const line of reply.split('\n')) {
-    if (line === '') continue;
-    const match = /^0x[0-9a-f]+ (\S+) (\S+)$/.exec(line);
-    if (!match) throw new Error(`show map: cannot read ${JSON.stringify(line.slice(0, 200))}`);
-    services.set(match[1]!, match[2]!);
-  }
-  return services;
 }
 
 /** Reads the reply to `show info`. */

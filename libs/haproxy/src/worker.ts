@@ -4,10 +4,10 @@ import {
   parseBackendNames,
   parseInfo,
   parseServersState,
-  parseServiceMap,
   type WorkerInfo,
   type WorkerState,
 } from './worker-state.ts';
+import { parseServiceMap } from './service-map.ts';
 
 const NO_SERVERS: ObservedBackend = { servers: new Map() };
 
@@ -23,7 +23,7 @@ export async function observeWorker(socket: CommandSocket, mapFile: string): Pro
   return {
     info: parseInfo(info!),
     backends: new Map(parseBackendNames(names!).map((name) => [name, withServers.get(name) ?? NO_SERVERS])),
-    services: parseServiceMap(services!),
+    ...parseServiceMap(services!),
   };
 }
 

@@ -67,6 +67,21 @@ test('what is left out has the value that is documented', () => {
   });
 });
 
+test('a static load balancer may keep clients at a backend, by hash or by memory', () => {
+  const spec = 'loadBalancerSet: default\nports: [{port: 80}]\nbackends: [{name: a, address: 10.0.0.9}]';
+  const served = (more: string) => resourcesOf(document('LoadBalancer', `${spec}\n${more}`))[0]?.spec;
+  expect(served('loadDistribution: SourceIP')).toMatchObject({ loadBalancer: { options: { algorithm: 'source' } } });
+  expect(served('loadDistribution: Default')).not.toHaveProperty('loadBalancer.options');
+  expect(served('sessionAffinity: ClientIP')).toMatchObject({ loadBalancer: { affinity: { timeoutSeconds: 10_800 } } });
+  const config = 'sessionAffinityConfig: {clientIP: {timeoutSeconds: 60}}';
+  expect(served(`sessionAffinity: ClientIP\n${config}`)).toMatchObject({
+    loadBalancer: { affinity: { timeoutSeconds: 60 } },
+  });
+  expect(wrong(document('LoadBalancer', `${spec}\nloadDistribution: Sometimes`))).toEqual([
+    expect.stringContaining('write Default or SourceIP'),
+  ]);
+});
+
 test("sizes may have the names of the seed's virtual machines", () => {
   const [set] = resourcesOf(
     document('LoadBalancerSet', 'nodeIpPool: m\nvipPools: [x]\nsku: HAProxy\nsize: Standard_K8S3_v1'),
@@ -140,10 +155,6 @@ describe('what means something but is not served yet is refused by name', () => 
     [
       document('LoadBalancer', `${balancer}\nports: [{port: 53, protocol: SCTP}]`),
       'ports[0].protocol: SCTP is not served yet: write TCP or UDP',
-    ],
-    [
-      document('LoadBalancer', `${balancer}\nports: [{port: 53}]\nloadDistribution: SourceIP`),
-      'loadDistribution: loadDistribution is not served yet: remove it, connections are spread round robin',
     ],
   ])('%#', (yaml, message) => {
     expect(wrong(yaml).map((text) => text.replace(/^\d+ \w+\/x spec\./, ''))).toEqual([message]);

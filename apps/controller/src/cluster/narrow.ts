@@ -32,6 +32,7 @@ export function narrowService(raw: unknown): ServiceObject | undefined {
       externalTrafficPolicy: text(field(spec, 'externalTrafficPolicy')),
       healthCheckNodePort: integer(field(spec, 'healthCheckNodePort')),
       sessionAffinity: text(field(spec, 'sessionAffinity')),
+      affinityTimeoutSeconds: integer(field(field(field(spec, 'sessionAffinityConfig'), 'clientIP'), 'timeoutSeconds')),
       ipFamilies: texts(field(spec, 'ipFamilies')),
       ipFamilyPolicy: text(field(spec, 'ipFamilyPolicy')),
       allocateLoadBalancerNodePorts: flag(field(spec, 'allocateLoadBalancerNodePorts')),

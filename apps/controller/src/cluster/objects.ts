@@ -29,6 +29,7 @@ export interface ServiceSpec {
   readonly externalTrafficPolicy?: string;
   readonly healthCheckNodePort?: number;
   readonly sessionAffinity?: string;
+  readonly affinityTimeoutSeconds?: number;
   readonly ipFamilies?: readonly string[];
   readonly ipFamilyPolicy?: string;
   readonly allocateLoadBalancerNodePorts?: boolean;

@@ -14,6 +14,7 @@ const settings: RulesetSettings = {
   ipv6Port: 5000,
   mark: DEFAULT_MARK,
   vrrpPeers: [address('10.9.0.12'), address('10.9.0.13')],
+  memory: { address: address('10.9.0.11'), port: 7432 },
 };
 
 const open = (): ReturnType<typeof openNftables> => openNftables({ nft: programPath('nft'), settings });

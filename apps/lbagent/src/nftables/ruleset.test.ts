@@ -8,6 +8,7 @@ const settings: RulesetSettings = {
   ipv6Port: 5000,
   mark: DEFAULT_MARK,
   vrrpPeers: [address('10.9.0.12'), address('10.9.0.13')],
+  memory: { address: address('10.9.0.11'), port: 7432 },
 };
 
 describe('renderRuleset', () => {
@@ -23,6 +24,7 @@ describe('renderRuleset', () => {
     const text = renderRuleset({ ...settings, vrrpPeers: [] });
     expect(text).toContain('vrrp meta nfproto ipv4 meta l4proto 112 counter drop');
     expect(text).not.toMatch(/ vrrp .*saddr/);
+    expect(text).toContain('iifname != "lo" ip daddr 10.9.0.11 tcp dport 7432 counter drop');
   });
 
   it('keeps the bits of the mark that are not ours', () => {

@@ -49,6 +49,7 @@ export interface BaseSet {
  * `vrrp`: adverts only from the set's members, and only from this very link (RFC 5798: TTL 255 cannot be forged from afar).
  * `sources`: every packet, not only the first, so that a client who is shut out is shut out at once; before connection
  * tracking and before anything is caught or forwarded.
+ * `vrrp`: adverts, and what HAProxy is told of clients, only from the set's members, and only from this very link (RFC 5798: TTL 255 cannot be forged from afar).
  * `catch`: `tproxy` to listeners on loopback, which are closed to everybody who is not caught.
  * The others: see `secondChance`.
  */
@@ -68,6 +69,7 @@ export function baseChains(settings: RulesetSettings): readonly BaseChain[] {
         'meta nfproto ipv4 meta l4proto 112 ip ttl != 255 counter drop',
         ...strangers('ip6', peersOf(settings, 'ipv6')),
         'meta nfproto ipv6 meta l4proto 112 ip6 hoplimit != 255 counter drop',
+        ...memoryRules(settings),
         ...chance.noteDeparture,
       ],
     },
@@ -134,6 +136,17 @@ export function baseSets(settings: RulesetSettings): readonly BaseSet[] {
 function shutOut(header: 'ip' | 'ip6', family: 'ipv4' | 'ipv6'): string {
   const port = `${header} daddr . meta l4proto . th dport`;
   return `${port} @${LIMITED[family]} ${port} . ${header} saddr != @${ALLOWED[family]} counter drop`;
+}
+
+/** HAProxy asks nobody who connects for a proof, so only members get that far. A worker hands over to the next one by `lo`. */
+function memoryRules(settings: RulesetSettings): readonly string[] {
+  if (!settings.memory) return [];
+  const { address, port } = settings.memory;
+  const family = familyOf(address);
+  const header = family === 'ipv4' ? 'ip' : 'ip6';
+  const peers = peersOf(settings, family);
+  const strange = peers.length === 0 ? '' : ` ${header} saddr != { ${peers.join(', ')} }`;
+  return [`iifname != "lo" ${header} daddr ${address} tcp dport ${port}${strange} counter drop`];
 }
 
 function peersOf(settings: RulesetSettings, family: 'ipv4' | 'ipv6'): readonly Address[] {

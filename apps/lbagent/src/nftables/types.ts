@@ -41,6 +41,8 @@ export interface RulesetSettings {
   readonly vrrpPeers: readonly Address[];
   /** False: this kernel has no IPv6. Absent: it has. */
   readonly ipv6?: false;
+  /** Where HAProxy of this machine hears from the same peers; nobody else comes there. Absent: it does not listen. */
+  readonly memory?: { readonly address: Address; readonly port: number };
   /** False: connections that another member accepted are not sent on to it. Absent: they are. */
   readonly secondChance?: false;
 }

@@ -97,13 +97,14 @@ export async function whyHaproxyCannotRun(config: RunConfig): Promise<string | u
   return tried.find(({ trouble }) => trouble !== undefined)?.trouble;
 }
 
-function tryHaproxysPorts({ catchPort, healthPort }: RunConfig, isServing: boolean): Promise<Tried>[] {
+function tryHaproxysPorts({ catchPort, healthPort, peersPort }: RunConfig, isServing: boolean): Promise<Tried>[] {
   const ports = [
     { flag: '--catch-port', host: '127.0.0.1', port: catchPort, need: 'to-begin' },
     ...(kernelFamilies().includes('ipv6')
       ? ([{ flag: '--catch-port', host: '::1', port: catchPort, need: 'to-begin' }] as const)
       : []),
     { flag: '--health-port', host: '127.0.0.1', port: healthPort, need: 'to-begin' },
+    { flag: '--peers-port', host: '127.0.0.1', port: peersPort, need: 'to-begin' },
   ] as const;
   return ports.map(async (each) => portTried(each, isServing ? undefined : await whyTaken(each.host, each.port)));
 }

@@ -11,7 +11,7 @@ export function freshView(slots = 8, nodeChecks = 8): View {
     return [name, { ...server, checked: false, secondsInState: 0 }];
   };
   const checks = { servers: new Map(Array.from({ length: nodeChecks }, (_, index) => unused(index))) };
-  const health = { kind: 'http', path: '/healthz' } as const;
+  const health = { check: { path: '/healthz' } } as const;
   const empty = [PLAIN, health].flatMap((profile) =>
     Array.from({ length: slots }, (_, index) => [slotName(profile, index), { servers: new Map() }] as const),
   );
@@ -19,7 +19,7 @@ export function freshView(slots = 8, nodeChecks = 8): View {
   const backends = new Map([['nodes_healthz', checks], ['nodes_tcp', checks], ...empty]);
   return viewOf({
     config: CONFIG,
-    worker: { info, backends, services: new Map() },
+    worker: { info, backends, services: new Map(), quotas: new Map() },
     caught: [],
     limits: [],
     forwards: [],

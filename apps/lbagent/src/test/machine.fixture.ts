@@ -33,6 +33,7 @@ export function runConfig(change: Partial<NamedConfig> = {}): NamedConfig {
     haproxyMasterSocket: '/run/lb/run/haproxy-master.sock',
     catchPort: 5000,
     healthPort: 5001,
+    peersPort: 7432,
     slots: 64,
     drainSeconds: 2,
     keepalivedScripts: 'auto',

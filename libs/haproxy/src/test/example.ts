@@ -1,5 +1,5 @@
 import { address } from '@fairlead/model';
-import { PLAIN } from '../names.ts';
+import { PLAIN } from '../profile.ts';
 import type { HaproxyConfig } from '../render.ts';
 
 /** The load balancers of the article that describes the system, and one of policy Local. */
@@ -45,7 +45,7 @@ export const EXAMPLE: HaproxyConfig = {
     {
       vip: address('192.168.0.9'),
       port: 443,
-      profile: { kind: 'http', path: '/healthz' },
+      profile: { check: { path: '/healthz' } },
       owner: 'holidays/default/local',
       servers: [
         { name: 'tcp0', id: 31, address: address('192.168.0.16'), port: 31443, check: { kind: 'http', port: 32001 } },
@@ -54,7 +54,7 @@ export const EXAMPLE: HaproxyConfig = {
     },
   ],
   slots: [
-    { profile: { kind: 'http', path: '/healthz' }, size: 2 },
+    { profile: { check: { path: '/healthz' } }, size: 2 },
     { profile: PLAIN, size: 3 },
   ],
 };

@@ -1,8 +1,8 @@
-import { familyOf } from '@fairlead/model';
+import { AFFINITY_RANGE_SECONDS, familyOf } from '@fairlead/model';
 import type { AddressFamily, Labels, LoadBalancer } from '@fairlead/model';
 import * as z from 'zod';
 import type { LoadBalancerResource } from '../types.ts';
-import { address, backendAddress, choice, name, notServedYet, port, sourceRange, unique } from './fields.ts';
+import { address, backendAddress, choice, name, port, sourceRange, unique } from './fields.ts';
 
 const FAMILIES = { IPv4: 'ipv4', IPv6: 'ipv6' } as const;
 
@@ -16,6 +16,11 @@ const staticPort = z.strictObject({
 const backend = z.strictObject({ name, address: backendAddress });
 
 const MAX_SOURCE_RANGES = 5_000;
+const [LEAST_SECONDS, MOST_SECONDS] = AFFINITY_RANGE_SECONDS;
+const affinitySeconds = z.int().min(LEAST_SECONDS).max(MOST_SECONDS);
+
+/** As Kubernetes fills it in. */
+const USUAL_AFFINITY_SECONDS = 10_800;
 
 /** A load balancer for something outside Kubernetes. */
 export const loadBalancerSpec = z
@@ -32,11 +37,16 @@ export const loadBalancerSpec = z
     backends: unique(backend, ({ name }) => `backend ${name}`)
       .min(1)
       .max(1_000),
-    loadDistribution: notServedYet('loadDistribution', 'remove it, connections are spread round robin'),
+    loadDistribution: choice(['Default', 'SourceIP']).default('Default'),
     loadBalancerSourceRanges: unique(sourceRange, String).min(1).max(MAX_SOURCE_RANGES).optional(),
-    sessionAffinity: notServedYet('sessionAffinity', 'remove it'),
+    sessionAffinity: choice(['None', 'ClientIP']).default('None'),
+    sessionAffinityConfig: z.strictObject({ clientIP: z.strictObject({ timeoutSeconds: affinitySeconds }) }).optional(),
   })
-  .superRefine(({ ports, backends, address, ipFamilies }, context) => {
+  .superRefine(({ ports, backends, address, ipFamilies, sessionAffinity }, context) => {
+    if (sessionAffinity === 'ClientIP' && ports.some(({ protocol }) => protocol === 'UDP')) {
+      const message = 'ClientIP is served for TCP only: write None, or serve UDP by a load balancer of its own';
+      context.addIssue({ code: 'custom', path: ['sessionAffinity'], message });
+    }
     if (address !== undefined && ipFamilies?.some((family) => FAMILIES[family] === familyOf(address)) === false) {
       const message = `${address} is of none of the ipFamilies: add its family there, or ask for another address`;
       context.addIssue({ code: 'custom', path: ['address'], message });
@@ -55,6 +65,15 @@ export const loadBalancerSpec = z
       context.addIssue({ code: 'custom', path: ['backends', index, 'address'], message });
     }
   });
+
+function affinityOf({
+  sessionAffinity,
+  sessionAffinityConfig,
+}: z.output<typeof loadBalancerSpec>): Pick<LoadBalancer, 'affinity'> {
+  if (sessionAffinity === 'None') return {};
+  const { timeoutSeconds = USUAL_AFFINITY_SECONDS } = sessionAffinityConfig?.clientIP ?? {};
+  return { affinity: { timeoutSeconds } };
+}
 
 /** What to serve for it. */
 export function staticLoadBalancer(
@@ -83,6 +102,8 @@ export function staticLoadBalancer(
     labels,
     namespaceLabels: {},
     ...(ranges === undefined ? {} : { sourceRanges: [...ranges].sort() }),
+    ...(spec.loadDistribution === 'SourceIP' ? { options: { algorithm: 'source' as const } } : {}),
+    ...affinityOf(spec),
   };
   return {
     loadBalancerSet,

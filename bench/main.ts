@@ -9,7 +9,7 @@ import { RESULTS_FILE, writeReport } from './report.ts';
 import { renderTable } from './report/table.ts';
 import { readResults, type Results, type ScenarioResult, withScenario, writeResults } from './results.ts';
 import type { Scenario } from './scenario.ts';
-import { SCENARIOS } from './scenarios.ts';
+import { SCENARIOS } from './scenarios/all.ts';
 import { describeMachine, describeVersions } from './this-machine.ts';
 
 /**

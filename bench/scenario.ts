@@ -58,17 +58,21 @@ export interface Goal {
 }
 
 /** A turn of each in order, then of each in the opposite order, and so on: no contender always comes first. */
-export async function inTurns<Name extends string>(
+export async function inTurns<Contenders extends Readonly<Record<string, (turn: number) => Promise<unknown>>>>(
   turns: number,
-  contenders: Readonly<Record<Name, (turn: number) => Promise<readonly number[]>>>,
-): Promise<Record<Name, readonly (readonly number[])[]>> {
-  const names = Object.keys(contenders) as Name[];
-  const measured = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<
-    Name,
-    (readonly number[])[]
-  >;
+  contenders: Contenders,
+): Promise<Measurements<Contenders>> {
+  const entries = Object.entries(contenders);
+  const measured = Object.fromEntries(entries.map(([name]) => [name, [] as unknown[]]));
   for (let turn = 0; turn < turns; turn += 1) {
-    for (const name of turn % 2 === 0 ? names : names.toReversed()) measured[name].push(await contenders[name](turn));
+    for (const [name, measure] of turn % 2 === 0 ? entries : entries.toReversed()) {
+      measured[name]!.push(await measure(turn));
+    }
   }
-  return measured;
+  return measured as unknown as Measurements<Contenders>;
 }
+
+/** What each turn of each contender resolved with. */
+type Measurements<Contenders extends Readonly<Record<string, (turn: number) => Promise<unknown>>>> = {
+  readonly [Name in keyof Contenders]: readonly Awaited<ReturnType<Contenders[Name]>>[];
+};

@@ -52,7 +52,7 @@ const PURE: readonly RegExp[] = [
   /^apps\/[^/]+\/src\/(.*\/)?render[^/]*\.ts$/,
   /^apps\/lbagent\/src\/(plan-forwards|forwarding\/(base|buckets|conntrack|families|parse))\.ts$/,
   /^apps\/cli\/src\/print\//,
-  /^bench\/(statistics|judge|report\/[^/]+|service\/(spans|proc-text|services))\.ts$/,
+  /^bench\/(statistics|judge|report\/[^/]+|load\/output|service\/(spans|proc-text|services))\.ts$/,
   /^e2e\/oracle\/(judge|read|endpoints|violation|observation)[^/]*\.ts$/,
   /^apps\/cloudagent\/src\/resources\/(?!parse)[^/]*\.ts$/,
 ];

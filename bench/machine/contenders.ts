@@ -25,7 +25,7 @@ async function atUnevenTimes<T>(subjects: readonly T[], change: (subject: T) => 
 }
 
 /** In milliseconds; throws when what should follow came first, because then something else was seen. */
-function since(startNs: number, endNs: number): number {
+export function since(startNs: number, endNs: number): number {
   if (endNs < startNs) throw new Error('an answer came before the change that it should follow');
   return (endNs - startNs) / 1e6;
 }

@@ -2,7 +2,8 @@ import { connect } from 'node:net';
 import { type KnockAnswer, type KnockOrder, nowNs } from './protocol.ts';
 
 const PATIENCE_MS = 120_000;
-const ATTEMPT_MS = 3_000;
+/** An attempt that takes longer has failed. */
+export const ATTEMPT_MS = 3_000;
 
 /** Connects again and again until it is greeted as ordered; throws after two minutes. */
 export function knock({ address, port, name, everyMs }: KnockOrder): Promise<KnockAnswer> {
@@ -38,7 +39,7 @@ export function knock({ address, port, name, everyMs }: KnockOrder): Promise<Kno
 }
 
 /** What an echo program says first; undefined when the connection ends without a word. */
-function greetOnce(host: string, port: number, done: (greeting: string | undefined) => void): void {
+export function greetOnce(host: string, port: number, done: (greeting: string | undefined) => void): void {
   const socket = connect({ host, port, noDelay: true });
   let over = false;
   const finish = (greeting: string | undefined) => {

@@ -7,8 +7,10 @@ export type PusherOrder =
   | { readonly order: 'add'; readonly index: number; readonly visit: boolean }
   | { readonly order: 'retarget'; readonly index: number; readonly nodes: 'all' | readonly string[] }
   | { readonly order: 'remove'; readonly index: number }
+  /** A node leaves the cluster, or comes back. */
+  | { readonly order: 'node'; readonly name: string; readonly there: boolean }
   /** The service under load. */
-  | { readonly order: 'load' };
+  | { readonly order: 'load'; readonly udp: boolean };
 
 export interface PusherAnswer {
   /** Before the update was written to the stream. Nanoseconds of the machine's monotonic clock, as everywhere here. */
@@ -46,7 +48,8 @@ export type ReloaderOrder =
   | { readonly order: 'fill'; readonly count: number }
   | { readonly order: 'add'; readonly index: number }
   | { readonly order: 'retarget'; readonly index: number; readonly nodes: 'all' | readonly string[] }
-  | { readonly order: 'remove'; readonly index: number };
+  | { readonly order: 'remove'; readonly index: number }
+  | { readonly order: 'node'; readonly name: string; readonly there: boolean };
 
 export interface ReloaderAnswer {
   readonly receivedNs: number;

@@ -13,7 +13,7 @@ import { MACHINE, readCloudagentMaterial } from './credentials.ts';
 import { knock } from './knock.ts';
 import { nowNs, type PusherAnswer, type PusherOrder } from './protocol.ts';
 import { serveOrders } from './serve-orders.ts';
-import { loadedService, machineState, service, SERVICE_PORT, vipOf } from './state.ts';
+import { loadedService, machineState, nodeChange, service, SERVICE_PORT, vipOf } from './state.ts';
 
 /**
  * Stands for the cloudagent towards one lbagent: holds the stream that the contract describes and pushes what it is
@@ -77,7 +77,8 @@ async function obey(order: PusherOrder): Promise<PusherAnswer> {
   }
   if (order.order === 'remove') return pushDelta({ remove: [`service-${order.index}`] });
   if (order.order === 'retarget') return pushDelta({ upsert: [service(order.index, order.nodes)] });
-  if (order.order === 'load') return pushDelta({ upsert: [loadedService()] });
+  if (order.order === 'node') return pushDelta({ nodeSets: [nodeChange(order.name, order.there)] });
+  if (order.order === 'load') return pushDelta({ upsert: [loadedService(order)] });
   const pushed = await pushDelta({ upsert: [service(order.index)] });
   if (!order.visit) return pushed;
   const { answeredNs } = await knock({ address: vipOf(order.index), port: SERVICE_PORT });

@@ -46,6 +46,9 @@ async function obey(order: ReloaderOrder): Promise<ReloaderAnswer> {
   } else if (order.order === 'remove') {
     services.delete(order.index);
     await addresses([order.index], 'delete');
+  } else if (order.order === 'node') {
+    const left = NODES.map(({ name }) => name).filter((name) => order.there || name !== order.name);
+    for (const index of services.keys()) services.set(index, backends(left));
   } else {
     services.set(order.index, backends(order.order === 'add' ? 'all' : order.nodes));
     if (order.order === 'add') await addresses([order.index], 'replace');

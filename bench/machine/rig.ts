@@ -20,7 +20,8 @@ export interface Rig {
 }
 
 const LBAGENT_PORT = 7430;
-const METRICS_PORT = 7431;
+/** On the LB machine. */
+export const METRICS_PORT = 7431;
 /** The machine of the baseline. */
 export const PLAIN = { name: 'plain', address: '10.9.3.1' } as const;
 const CLIENT_SYSCTLS = { 'net.ipv4.ip_local_port_range': '1024 65535', 'net.ipv4.tcp_tw_reuse': '1' };

@@ -1,4 +1,11 @@
-import { address, type LoadBalancer, type MachineState, type PlacedLoadBalancer, type Port } from '@fairlead/model';
+import {
+  address,
+  type LoadBalancer,
+  type MachineState,
+  type NodeSetDelta,
+  type PlacedLoadBalancer,
+  type Port,
+} from '@fairlead/model';
 
 /** The one LB machine of the rig, its nodes, and what it is told to serve. */
 
@@ -55,8 +62,8 @@ export const HTTP_NODE_PORT = 8000;
 /** Where one of them takes and gives as many bytes as it can. */
 export const BULK = { port: 5201, node: 'node-1' } as const;
 
-/** The service under load: requests to every node, bulk to one. */
-export function loadedService(): PlacedLoadBalancer {
+/** The service under load: requests to every node, bulk to one; with `udp` bulk by UDP too, and no requests. */
+export function loadedService({ udp }: { readonly udp: boolean }): PlacedLoadBalancer {
   const { loadBalancer, addresses } = service(LOADED);
   const [http] = loadBalancer.ports as [Port];
   const requests: Port = { ...http, target: { kind: 'node-port', nodePort: HTTP_NODE_PORT, nodes: 'all' } };
@@ -66,7 +73,14 @@ export function loadedService(): PlacedLoadBalancer {
     port: BULK.port,
     target: { kind: 'node-port', nodePort: BULK.port, nodes: [BULK.node] },
   };
-  return { loadBalancer: { ...loadBalancer, ports: [requests, bulk] }, addresses };
+  const ports = udp ? [bulk, { ...bulk, name: 'bulk-udp', protocol: 'UDP' as const }] : [requests, bulk];
+  return { loadBalancer: { ...loadBalancer, ports }, addresses };
+}
+
+/** What tells the machine that a node is there, or is not any more. */
+export function nodeChange(name: string, there: boolean): NodeSetDelta {
+  const changed = NODES.filter((each) => each.name === name);
+  return { cluster: CLUSTER, removed: false, upsert: there ? changed.map(node) : [], remove: there ? [] : [name] };
 }
 
 /** The machine with services 0 to `count` - 1. */

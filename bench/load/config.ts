@@ -37,3 +37,19 @@ frontend answers
     bind :${HTTP_NODE_PORT}
     http-request return status 200 content-type text/plain string ok
 `;
+
+/** Input of `nft -f` on the machine of the baseline: the VIP's bulk port goes to its node, answers come back, and that is all. */
+export function renderPlainDnat(vip: string): string {
+  const { address } = NODES.find(({ name }) => name === BULK.node)!;
+  return `table ip plain {
+  chain incoming {
+    type nat hook prerouting priority -100; policy accept;
+    ip daddr ${vip} meta l4proto { tcp, udp } th dport ${BULK.port} dnat to ${address}
+  }
+  chain source {
+    type nat hook postrouting priority 100; policy accept;
+    ip daddr ${address} masquerade
+  }
+}
+`;
+}

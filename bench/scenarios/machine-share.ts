@@ -1,7 +1,7 @@
-import { addAwaitedServices, addByReload, addServices, fillBoth, RELOADING } from './machine/contenders.ts';
-import { type Rig, startRig } from './machine/rig.ts';
-import { type Context, type Figure, inTurns, type Scenario, type Turns } from './scenario.ts';
-import { percentile } from './statistics.ts';
+import { addAwaitedServices, addByReload, addServices, fillBoth, RELOADING } from '../machine/contenders.ts';
+import { type Rig, startRig } from '../machine/rig.ts';
+import { type Context, type Figure, inTurns, type Scenario, type Turns } from '../scenario.ts';
+import { percentile } from '../statistics.ts';
 
 /** What an LB machine itself takes to serve a new Service, beside how many others. */
 export const machineShare: Scenario = {

@@ -1,9 +1,9 @@
-import { type Context, type Figure, type Goal, inTurns, type Scenario, type Turns } from './scenario.ts';
-import type { Life } from './service/protocol.ts';
-import { fill, numbered, oneByOne, PAUSE_MS, type ServiceSite, startServiceSite } from './service/site.ts';
-import { spans } from './service/spans.ts';
-import { percentile } from './statistics.ts';
-import { sleep } from '../e2e/lab/command.ts';
+import { type Context, type Figure, type Goal, inTurns, type Scenario, type Turns } from '../scenario.ts';
+import type { Life } from '../service/protocol.ts';
+import { fill, numbered, oneByOne, PAUSE_MS, type ServiceSite, startServiceSite } from '../service/site.ts';
+import { spans } from '../service/spans.ts';
+import { percentile } from '../statistics.ts';
+import { sleep } from '../../e2e/lab/command.ts';
 
 /** What a user waits for between a Service and its first byte, beside how many others. */
 export const newService: Scenario = {
@@ -49,26 +49,12 @@ interface Row {
 async function measureBeside(site: ServiceSite, size: number, { quick }: Context): Promise<Row> {
   const count = quick ? 2 : 8;
   const few = quick ? 1 : 4;
-  const row = {
-    bare: [] as Life[][],
-    foreign: [] as Life[][],
-    open: [] as Life[][],
-    selected: [] as Life[][],
-  };
-  const recorded = (kind: keyof typeof row, measure: () => Promise<Life[]>) => async () => {
-    row[kind].push(await measure());
-    return [];
-  };
   const { nodes } = site;
-  await inTurns(quick ? 1 : 5, {
-    bare: recorded('bare', () => oneByOne(site, { name: 'bare', count, kind: 'bare', until: 'address' })),
-    foreign: recorded('foreign', () =>
-      oneByOne(site, { name: 'foreign', count, kind: 'foreign', until: 'own-address' }),
-    ),
-    open: recorded('open', () => publishOneByOne(site, numbered('open', few))),
-    selected: recorded('selected', () =>
-      oneByOne(site, { name: 'new', count: few, kind: 'selected', until: 'answer', nodes }),
-    ),
+  const row = await inTurns(quick ? 1 : 5, {
+    bare: () => oneByOne(site, { name: 'bare', count, kind: 'bare', until: 'address' }),
+    foreign: () => oneByOne(site, { name: 'foreign', count, kind: 'foreign', until: 'own-address' }),
+    open: () => publishOneByOne(site, numbered('open', few)),
+    selected: () => oneByOne(site, { name: 'new', count: few, kind: 'selected', until: 'answer', nodes }),
   });
   return { size, ...row };
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseIperf, parseWrk } from './load-output.ts';
+import { parseIperf, parseIperfUdp, parseWrk } from './output.ts';
 
 const WRK = `Running 2s test @ http://10.9.100.1/
   1 threads and 16 connections
@@ -35,7 +35,15 @@ it('reads the bytes a second that were received', () => {
   expect(parseIperf('{"end":{"sum_sent":{"bits_per_second":9e9},"sum_received":{"bits_per_second":8e9}}}')).toBe(1000);
 });
 
+it('reads the datagrams a second that arrived, and the share that did not', () => {
+  const sum = { seconds: 2, packets: 1000, lost_packets: 100 };
+  expect(parseIperfUdp(JSON.stringify({ end: { sum } }))).toEqual({ perSecond: 450, lost: 0.1 });
+});
+
 it('what is no figure is told of with what was printed', () => {
   expect(() => parseWrk('unable to connect to 10.9.100.1:80')).toThrow('unable to connect');
-  expect(() => parseIperf('{"error":"the server is busy"}')).toThrow('the server is busy');
+  for (const parse of [parseIperf, parseIperfUdp]) {
+    expect(() => parse('{"end":{},"error":"the server is busy"}')).toThrow('the server is busy');
+    expect(() => parse('{"end":{}}')).toThrow('no figures');
+  }
 });

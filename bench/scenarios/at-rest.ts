@@ -1,8 +1,8 @@
-import { sleep } from '../e2e/lab/command.ts';
-import type { Lab } from '../e2e/lab/lab.ts';
-import type { Figure, Goal, Scenario } from './scenario.ts';
-import { fill, numbered, startServiceSite } from './service/site.ts';
-import { pidsOf, type Usage, usageOf } from './service/usage.ts';
+import { sleep } from '../../e2e/lab/command.ts';
+import type { Lab } from '../../e2e/lab/lab.ts';
+import type { Figure, Goal, Scenario } from '../scenario.ts';
+import { fill, numbered, startServiceSite } from '../service/site.ts';
+import { pidsOf, type Usage, usageOf } from '../service/usage.ts';
 
 /** What it costs to have many Services while nothing happens. */
 export const atRest: Scenario = {

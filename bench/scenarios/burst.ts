@@ -1,11 +1,11 @@
-import { sleep } from '../e2e/lab/command.ts';
-import { eventually } from '../e2e/tests/eventually.ts';
-import { nowNs } from './machine/protocol.ts';
-import { type Context, type Figure, inTurns, type Scenario } from './scenario.ts';
-import { type ApiWrites, readApiWrites } from './service/api-writes.ts';
-import type { Answer, Kind, Life, Order } from './service/protocol.ts';
-import { AT_ONCE, fill, numbered, type ServiceSite, startServiceSite } from './service/site.ts';
-import { duplicates, spans, untilLast } from './service/spans.ts';
+import { sleep } from '../../e2e/lab/command.ts';
+import { eventually } from '../../e2e/tests/eventually.ts';
+import { nowNs } from '../machine/protocol.ts';
+import { type Context, type Figure, inTurns, type Scenario } from '../scenario.ts';
+import { type ApiWrites, readApiWrites } from '../service/api-writes.ts';
+import type { Answer, Kind, Life, Order } from '../service/protocol.ts';
+import { AT_ONCE, fill, numbered, type ServiceSite, startServiceSite } from '../service/site.ts';
+import { duplicates, spans, untilLast } from '../service/spans.ts';
 
 /** Many Services at once, and what one more then takes. */
 export const burst: Scenario = {
@@ -46,16 +46,14 @@ interface Burst {
 async function measureMany(site: ServiceSite, size: number, { quick, tell }: Context): Promise<Figure[]> {
   const sliced = numbered('sliced', size);
   await site.user.ask({ order: 'slice', names: sliced, pods: site.pods });
-  const bursts: Record<'bare' | 'sliced' | 'foreign', Burst[]> = { bare: [], sliced: [], foreign: [] };
-  const recorded = (kind: keyof typeof bursts, until: 'address' | 'answer' | 'created') => async () => {
+  const atOnceOf = (kind: Kind, until: 'address' | 'answer' | 'created') => () => {
     tell(`${size} at once, ${kind}`);
-    bursts[kind].push(await atOnce(site, numbered(kind, size), { kind, until }));
-    return [];
+    return atOnce(site, numbered(kind, size), { kind, until });
   };
-  await inTurns(quick ? 1 : 2, {
-    bare: recorded('bare', 'address'),
-    sliced: recorded('sliced', 'answer'),
-    foreign: recorded('foreign', 'created'),
+  const bursts = await inTurns(quick ? 1 : 2, {
+    bare: atOnceOf('bare', 'address'),
+    sliced: atOnceOf('sliced', 'answer'),
+    foreign: atOnceOf('foreign', 'created'),
   });
   return figuresOfMany(size, bursts);
 }

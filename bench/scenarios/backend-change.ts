@@ -1,6 +1,6 @@
-import { beginWithOneBackend, fillBoth, RELOADING, retargetByReload, retargetService } from './machine/contenders.ts';
-import { startRig } from './machine/rig.ts';
-import { inTurns, type Scenario } from './scenario.ts';
+import { beginWithOneBackend, fillBoth, RELOADING, retargetByReload, retargetService } from '../machine/contenders.ts';
+import { startRig } from '../machine/rig.ts';
+import { inTurns, type Scenario } from '../scenario.ts';
 
 /** How soon another backend is what a Service's traffic reaches. */
 export const backendChange: Scenario = {
@@ -40,7 +40,7 @@ export const backendChange: Scenario = {
 };
 
 const HOW =
-  'On the rig of the scenario before: the only backend of one service is exchanged for another. Seen by traffic: a client connects to the ' +
+  'On the rig of a new Service on the LB machine: the only backend of one service is exchanged for another. Seen by traffic: a client connects to the ' +
   'address again and again, a millisecond after each answer; what counts is the time from sending the update ' +
   'until the first answer of the new backend has arrived. Changes come 20 to 180 ms after each other, so that some meet lbagent writing ' +
   'its files or looking at what is there.';

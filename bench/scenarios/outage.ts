@@ -1,11 +1,19 @@
-import type { Lab } from '../e2e/lab/lab.ts';
-import { startProber } from '../e2e/lab/prober-client.ts';
-import { sleep } from '../e2e/lab/command.ts';
-import { fairleadPair, startFairleadSite } from './outage/fairlead-pair.ts';
-import { measureOutage } from './outage/measure.ts';
-import { type Fault, FAULTS, type Pair } from './outage/pair.ts';
-import { startPlainPair } from './outage/plain-pair.ts';
-import { type Context, type Figure, type Goal, inTurns, type Measured, type Scenario, type Turns } from './scenario.ts';
+import type { Lab } from '../../e2e/lab/lab.ts';
+import { startProber } from '../../e2e/lab/prober-client.ts';
+import { sleep } from '../../e2e/lab/command.ts';
+import { fairleadPair, startFairleadSite } from '../outage/fairlead-pair.ts';
+import { measureOutage } from '../outage/measure.ts';
+import { type Fault, FAULTS, type Pair } from '../outage/pair.ts';
+import { startPlainPair } from '../outage/plain-pair.ts';
+import {
+  type Context,
+  type Figure,
+  type Goal,
+  inTurns,
+  type Measured,
+  type Scenario,
+  type Turns,
+} from '../scenario.ts';
 
 /** What a client sees when the machine that owns its address is no longer there, at 10 addresses. */
 export const outage: Scenario = {

@@ -20,8 +20,8 @@ export interface TurnsSettings {
   readonly random: () => number;
   readonly log: Logger;
   readonly leads: () => boolean;
-  readonly cluster: Cluster;
-  readonly session: Session;
+  readonly cluster: Pick<Cluster, 'synced' | 'service' | 'serviceKeys'>;
+  readonly session: Pick<Session, 'open' | 'heldKeys' | 'syncNodes'>;
   readonly reconcile: (key: string, turn: Turn) => Promise<Outcome>;
   readonly announce: (announcement: Announcement) => void;
   readonly onTurn: (result: 'done' | 'failed', seconds: number) => void;
@@ -35,7 +35,7 @@ export interface Turns {
   /** News of what was asked for a Service: the same story goes on. */
   markNews(key: string): void;
   markNodes(): void;
-  /** Everything there is, and everything that the cloudagent holds. */
+  /** Everything there is, those first who wait for an address, and everything that the cloudagent holds. */
   markAll(): void;
   /** When a Service was first marked, milliseconds of the clock. */
   firstSeen(key: string): number;
@@ -92,13 +92,21 @@ export function createTurns(settings: TurnsSettings): Turns {
     markNodes: () => mark(NODES),
     markAll() {
       mark(NODES);
-      for (const key of cluster.serviceKeys()) mark(key);
+      for (const key of byNeed(cluster)) mark(key);
       if (session.open) for (const key of session.heldKeys()) mark(key);
     },
     firstSeen: (key) => marks.firstSeen(key),
     depth: () => queue.depth(),
     stop: () => queue.stop(),
   };
+}
+
+/** Who waits for an address comes before those who have one. */
+function byNeed(cluster: Pick<Cluster, 'service' | 'serviceKeys'>): readonly string[] {
+  const { waiting = [], served = [] } = Object.groupBy(cluster.serviceKeys(), (key) =>
+    cluster.service(key)?.status.ingress.length === 0 ? 'waiting' : 'served',
+  );
+  return [...waiting, ...served];
 }
 
 async function timed({ clock, onTurn }: TurnsSettings, turn: () => Promise<Outcome>): Promise<Outcome> {

@@ -1,10 +1,11 @@
-import { addressFromBigInt, parseRange, rangeContains } from '@fairlead/model';
+import { addressFromBigInt, rangeContains } from '@fairlead/model';
 import type { Address, AddressRange, Pool } from '@fairlead/model';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AddressBook } from './address-book.ts';
 import { assign } from './assign.ts';
 import { poolStatistics } from './statistics.ts';
+import { pool, range } from './test/pools.ts';
 
 const BASE = 0x0a00_0000n;
 const QUARANTINE = 300;
@@ -158,18 +159,12 @@ class World {
 
 function makePool({ exclude, reserved, ...rules }: Rule, index: number): Pool {
   const at = (offset: number) => addressFromBigInt(BASE + BigInt(index * 6 + offset), 'ipv4');
-  return {
+  return pool(`p${index}`, `${at(0)}-${at(4)}`, {
     ...rules,
-    name: `p${index}`,
-    network: 'lan',
-    ranges: [range(`${at(0)}-${at(4)}`)],
     exclude: exclude.map((offset) => range(at(offset))),
-    namespaceSelector: {},
-    serviceSelector: {},
     quarantineMs: QUARANTINE,
-    sharing: 'namespace',
     reservations: reserved === undefined ? [] : [{ address: at(reserved[0]), ...person(reserved[1]) }],
-  };
+  });
 }
 
 function usable(pool: Pool, address: Address, who: number): boolean {
@@ -191,10 +186,4 @@ function contains(ranges: readonly AddressRange[], address: Address): boolean {
 
 function person(who: number) {
   return { cluster: who % 2 === 0 ? 'a' : 'b', namespace: 'ns', name: `s${who}` };
-}
-
-function range(text: string): AddressRange {
-  const parsed = parseRange(text);
-  if (!parsed.ok) throw new Error(parsed.error);
-  return parsed.value;
 }

@@ -1,4 +1,4 @@
-import { address, parseRange } from '@fairlead/model';
+import { address } from '@fairlead/model';
 import type { Pool } from '@fairlead/model';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -7,44 +7,18 @@ import { assign } from './assign.ts';
 import type { AssignRequest } from './assign.ts';
 import type { Wanted } from './permission.ts';
 import { shareOf } from './sharing.ts';
+import { pool as poolOf, service } from './test/pools.ts';
 
 const NOW = 1_000;
 const REST = 300;
 
-function pool(text: string, more: Partial<Pool> = {}): Pool {
-  const parsed = parseRange(text);
-  if (!parsed.ok) throw new Error(parsed.error);
-  return {
-    name: 'default',
-    network: 'lan',
-    ranges: [parsed.value],
-    exclude: [],
-    autoAssign: true,
-    priority: 0,
-    clusters: [],
-    namespaceSelector: {},
-    serviceSelector: {},
-    quarantineMs: REST,
-    reservations: [],
-    sharing: 'namespace',
-    ...more,
-  };
+/** A pool whose addresses rest for {@link REST} ms. */
+function pool(ranges: string, more: Partial<Pool> = {}): Pool {
+  return poolOf('default', ranges, { quarantineMs: REST, ...more });
 }
 
 function wish(name: string, port: number, more: Partial<Wanted> = {}): Wanted {
-  return {
-    id: `uid-${name}`,
-    cluster: 'prod',
-    namespace: 'shop',
-    name,
-    labels: {},
-    namespaceLabels: {},
-    families: ['ipv4'],
-    wantedAddresses: [],
-    ports: [{ protocol: 'TCP', port }],
-    sharingKey: 'web',
-    ...more,
-  };
+  return service(name, { ports: [{ protocol: 'TCP', port }], sharingKey: 'web', ...more });
 }
 
 const alone = (name: string, port: number, more: Partial<Wanted> = {}): Wanted => {

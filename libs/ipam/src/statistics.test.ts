@@ -1,30 +1,11 @@
-import { address, parseRange } from '@fairlead/model';
-import type { AddressRange, Pool } from '@fairlead/model';
+import { address } from '@fairlead/model';
 import { expect, test } from 'vitest';
 import { AddressBook } from './address-book.ts';
 import { nextMachineAddress } from './free.ts';
 import { poolStatistics } from './statistics.ts';
+import { pool, range } from './test/pools.ts';
 
 const front = { cluster: 'prod', namespace: 'shop', name: 'front' };
-
-function range(text: string): AddressRange {
-  const parsed = parseRange(text);
-  if (!parsed.ok) throw new Error(parsed.error);
-  return parsed.value;
-}
-
-function pool(ranges: string[], more: Partial<Pool> = {}): Pool {
-  const rules = {
-    exclude: [],
-    autoAssign: true,
-    priority: 0,
-    clusters: [],
-    namespaceSelector: {},
-    serviceSelector: {},
-    sharing: 'namespace' as const,
-  };
-  return { name: 'p', network: 'lan', ranges: ranges.map(range), ...rules, quarantineMs: 0, reservations: [], ...more };
-}
 
 test('every address of a pool is counted once: free, held, resting or reserved', () => {
   const book = new AddressBook(
@@ -35,7 +16,7 @@ test('every address of a pool is counted once: free, held, resting or reserved',
     ],
   );
   const reservations = ['10.0.0.1', '10.0.0.2', '10.0.0.4'].map((text) => ({ address: address(text), ...front }));
-  const counted = pool(['10.0.0.0/28'], { exclude: [range('10.0.0.8-10.0.0.9')], reservations });
+  const counted = pool('p', '10.0.0.0/28', { exclude: [range('10.0.0.8-10.0.0.9')], reservations });
   const occupied = [{ range: range('10.0.0.0'), by: 'the network address' }];
   expect(poolStatistics({ pool: counted, occupied, now: 1_000 }, book)).toEqual({
     total: 13n,
@@ -49,7 +30,7 @@ test('every address of a pool is counted once: free, held, resting or reserved',
 
 test('an address that was excluded while it was held still counts as held, and never as free', () => {
   const book = new AddressBook([{ address: address('10.0.0.1'), holder: { id: '1', ...front }, since: 0 }]);
-  const counted = pool(['10.0.0.0/30'], { exclude: [range('10.0.0.1')] });
+  const counted = pool('p', '10.0.0.0/30', { exclude: [range('10.0.0.1')] });
   expect(poolStatistics({ pool: counted, occupied: [], now: 0 }, book)).toMatchObject({
     total: 4n,
     free: 3n,
@@ -58,11 +39,13 @@ test('an address that was excluded while it was held still counts as held, and n
 });
 
 test('a v6 pool has more addresses than a number can say', () => {
-  expect(poolStatistics({ pool: pool(['fd00::/64']), occupied: [], now: 0 }, new AddressBook()).free).toBe(2n ** 64n);
+  expect(poolStatistics({ pool: pool('p', 'fd00::/64'), occupied: [], now: 0 }, new AddressBook()).free).toBe(
+    2n ** 64n,
+  );
 });
 
 test('a new machine gets the lowest address that no machine has', () => {
-  const machines = pool(['10.0.0.20-10.0.0.22'], { exclude: [range('10.0.0.20')] });
+  const machines = pool('p', '10.0.0.20-10.0.0.22', { exclude: [range('10.0.0.20')] });
   expect(nextMachineAddress(machines, [address('10.0.0.21')], [])).toBe('10.0.0.22');
   expect(nextMachineAddress(machines, ['10.0.0.21', '10.0.0.22'].map(address), [])).toBeUndefined();
 });

@@ -1,11 +1,12 @@
 import { address, type Endpoint } from '@fairlead/model';
+import { siteYaml } from '@fairlead/testing';
 import { expect, it } from 'vitest';
 import { admitNode, admitPorts, judgeBackendMode } from './backends.ts';
 import { ensure } from './decisions/ensure.ts';
 import { syncNodes } from './decisions/sync-nodes.ts';
 import type { MutableTruth } from './mutable-truth.ts';
 import { planSet } from './plan.ts';
-import { decide, node, service, siteYaml, truthOf } from './testing/site.ts';
+import { decide, node, service, truthOf } from './testing/site.ts';
 
 const STATIC = siteYaml().replace('podCIDRs: [10.200.0.0/16]', 'podCIDRs: [10.200.0.0/16], podRoutes: static');
 const WITHOUT = siteYaml().replace(', podCIDRs: [10.200.0.0/16]', '');

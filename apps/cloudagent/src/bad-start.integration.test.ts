@@ -1,4 +1,12 @@
-import { asOrdinaryUser, nodeCommand, type Program, runProgram, smallDisk, type SmallDisk } from '@fairlead/testing';
+import {
+  type Program,
+  type SmallDisk,
+  asOrdinaryUser,
+  nodeCommand,
+  runProgram,
+  siteYaml,
+  smallDisk,
+} from '@fairlead/testing';
 import {
   chmodSync,
   cpSync,
@@ -15,7 +23,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { siteYaml } from './testing/site.ts';
 
 /** What keeps a cloudagent from starting: told in one sentence, with the fix; and it starts once that is done. */
 const COMMAND = nodeCommand(join(import.meta.dirname, 'main.ts'));

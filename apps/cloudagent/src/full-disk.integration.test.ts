@@ -10,12 +10,12 @@ import {
   openChannel,
   SiteService,
 } from '@fairlead/rpc';
-import { nodeCommand, type Program, runProgram, smallDisk, type SmallDisk } from '@fairlead/testing';
+import { type Program, type SmallDisk, nodeCommand, runProgram, siteYaml, smallDisk } from '@fairlead/testing';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { service, siteYaml } from './testing/site.ts';
+import { service } from './testing/site.ts';
 
 /** A cloudagent whose disk is full for a while. */
 let directory: string;

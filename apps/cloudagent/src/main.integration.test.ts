@@ -13,8 +13,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { siteYaml } from '@fairlead/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { service, siteYaml } from './testing/site.ts';
+import { service } from './testing/site.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 type Channel = ReturnType<typeof openChannel>;

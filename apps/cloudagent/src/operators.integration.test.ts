@@ -2,8 +2,9 @@ import { decodeJoinToken } from '@fairlead/certs';
 import { loadBalancerToProto, pb } from '@fairlead/rpc';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { siteYaml } from '@fairlead/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { service, siteYaml } from './testing/site.ts';
+import { service } from './testing/site.ts';
 import { WholeSite } from './testing/whole-site.ts';
 
 let site: WholeSite;

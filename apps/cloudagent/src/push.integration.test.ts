@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { siteYaml } from '@fairlead/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { applyResources } from './decisions/apply-resources.ts';
 import { ensure } from './decisions/ensure.ts';
@@ -14,7 +15,7 @@ import { resourceFromText, resourcesOf, resourceToText } from './resources/store
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 import { FakeMachine, silentLog } from './testing/fake-machine.ts';
-import { service, siteYaml } from './testing/site.ts';
+import { service } from './testing/site.ts';
 import { TruthKeeper } from './truth-keeper.ts';
 import { versionOf } from './truth.ts';
 

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { siteYaml } from '@fairlead/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ensure } from './decisions/ensure.ts';
 import { remove } from './decisions/remove.ts';
@@ -9,7 +10,7 @@ import { SiteFiles } from './site-files.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 import { silentLog } from './testing/fake-machine.ts';
-import { service, siteYaml } from './testing/site.ts';
+import { service } from './testing/site.ts';
 import { TruthKeeper } from './truth-keeper.ts';
 
 let directory: string;

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { siteYaml } from '@fairlead/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { applyResources } from './decisions/apply-resources.ts';
 import { ensure } from './decisions/ensure.ts';
@@ -11,7 +12,7 @@ import { syncNodes } from './decisions/sync-nodes.ts';
 import { resourceFromText, resourcesOf, resourceToText } from './resources/stored.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
-import { node, service, siteYaml } from './testing/site.ts';
+import { node, service } from './testing/site.ts';
 import { TruthConflict, TruthKeeper, type TruthOptions } from './truth-keeper.ts';
 import type { Truth } from './truth.ts';
 

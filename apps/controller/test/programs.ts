@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@fairlead/control-loop';
 import { CertificatesService, createClient, openChannel } from '@fairlead/rpc';
-import { nodeCommand, type Program, runProgram } from '@fairlead/testing';
+import { nodeCommand, type Program, runProgram, siteYaml } from '@fairlead/testing';
 import { openApi } from '../src/cluster/api.ts';
 import type { Api } from '../src/cluster/api.ts';
 import { startKubernetes, type Kubernetes } from './kubernetes.ts';
@@ -14,31 +14,7 @@ const CONTROLLER = nodeCommand(join(import.meta.dirname, '../src/main.ts'));
 const CLOUDAGENT = nodeCommand(join(import.meta.dirname, '../../cloudagent/src/main.ts'));
 
 /** Without LB machines, so nothing is ever served. */
-const SITE = `apiVersion: fairlead.dev/v1
-kind: Network
-metadata: {name: lan}
-spec: {subnets: [10.0.0.0/24], gateways: [10.0.0.1]}
----
-apiVersion: fairlead.dev/v1
-kind: VipPool
-metadata: {name: default}
-spec: {network: lan, ranges: [10.0.0.150-10.0.0.151], quarantine: 0s}
----
-apiVersion: fairlead.dev/v1
-kind: NodeIpPool
-metadata: {name: machines}
-spec: {network: lan, ranges: [10.0.0.20-10.0.0.29]}
----
-apiVersion: fairlead.dev/v1
-kind: LoadBalancerSet
-metadata: {name: default}
-spec: {sku: haproxy, count: 2, nodeIpPool: machines, vipPools: [default]}
----
-apiVersion: fairlead.dev/v1
-kind: Cluster
-metadata: {name: prod}
-spec: {loadBalancerSet: default, nodeCIDRs: [10.1.0.0/24], podCIDRs: [10.200.0.0/16]}
-`;
+const SITE = siteYaml({ vips: 2, quarantine: '0s', machines: [], nodeCIDR: '10.1.0.0/24' });
 
 export type ProgramFlags = Readonly<Record<string, string>>;
 

@@ -1,2 +1,3 @@
 export * from './program.ts';
+export * from './site-yaml.ts';
 export * from './small-disk.ts';

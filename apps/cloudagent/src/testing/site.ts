@@ -1,45 +1,9 @@
 import { address, type LoadBalancer, type Node } from '@fairlead/model';
+import { siteYaml } from '@fairlead/testing';
 import { applyResources } from '../decisions/apply-resources.ts';
 import { MutableTruth } from '../mutable-truth.ts';
 import { resourcesOf } from '../resources/stored.ts';
 import type { Decision, Truth } from '../truth.ts';
-
-/** A site of two machines, one cluster and a pool of `vips` addresses from 10.0.0.150 on. */
-export function siteYaml({ vips = 10, quarantine = '60s', machines = ['lb-1', 'lb-2'], more = '' } = {}): string {
-  const machineDocuments = machines.map(
-    (name, index) => `---
-apiVersion: fairlead.dev/v1
-kind: Machine
-metadata: {name: ${name}}
-spec: {loadBalancerSet: default, agentAddress: 10.0.0.${20 + index}, interfaces: [{network: lan, device: eth0}]}
-`,
-  );
-  return `apiVersion: fairlead.dev/v1
-kind: Network
-metadata: {name: lan}
-spec: {subnets: [10.0.0.0/24], gateways: [10.0.0.1]}
----
-apiVersion: fairlead.dev/v1
-kind: VipPool
-metadata: {name: default}
-spec: {network: lan, ranges: [10.0.0.150-10.0.0.${149 + vips}], quarantine: ${quarantine}}
----
-apiVersion: fairlead.dev/v1
-kind: NodeIpPool
-metadata: {name: machines}
-spec: {network: lan, ranges: [10.0.0.20-10.0.0.29]}
----
-apiVersion: fairlead.dev/v1
-kind: LoadBalancerSet
-metadata: {name: default}
-spec: {sku: haproxy, count: 2, nodeIpPool: machines, vipPools: [default]}
----
-apiVersion: fairlead.dev/v1
-kind: Cluster
-metadata: {name: prod}
-spec: {loadBalancerSet: default, nodeCIDRs: [10.0.0.0/24], podCIDRs: [10.200.0.0/16]}
-${machineDocuments.join('')}${more}`;
-}
 
 /** A truth that has taken the site and nothing else. */
 export function truthOf(yaml = siteYaml(), now = 1_000): MutableTruth {

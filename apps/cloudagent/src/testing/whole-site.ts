@@ -14,9 +14,9 @@ import { createLogger, type Logger } from '@fairlead/telemetry';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { siteYaml } from '@fairlead/testing';
 import { type Ports, startCloudagent } from '../cloudagent.ts';
 import { FakeMachine } from './fake-machine.ts';
-import { siteYaml } from './site.ts';
 
 export type Controller = RpcClient<typeof LoadBalancersService>;
 type Channel = ReturnType<typeof openChannel>;

@@ -1,4 +1,5 @@
-import { address, type MachineState } from '@fairlead/model';
+import { address, type LoadBalancer, type MachineState, type Port } from '@fairlead/model';
+import { siteYaml } from '@fairlead/testing';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyResources } from './decisions/apply-resources.ts';
@@ -12,7 +13,7 @@ import { diff, isEmptyDelta } from './plan-diff.ts';
 import { planMachine, planSet, prioritiesOf } from './plan.ts';
 import { resourcesOf } from './resources/stored.ts';
 import { applyDelta } from './testing/apply-delta.ts';
-import { decide, node, service, siteYaml, truthOf } from './testing/site.ts';
+import { decide, node, service, truthOf } from './testing/site.ts';
 import type { Truth } from './truth.ts';
 
 const CONTROL_PLANE = `---
@@ -26,6 +27,36 @@ kind: LoadBalancer
 metadata: {name: registry}
 spec: {loadBalancerSet: default, ports: [{name: https, port: 443, targetPort: 8443}], backends: [{name: a, address: 10.5.0.5}]}
 `;
+
+/** The site with addresses of IPv6 too. */
+function bothFamilies(yaml: string): string {
+  return yaml
+    .replace('subnets: [10.0.0.0/24]', 'subnets: [10.0.0.0/24, "fd00::/64"]')
+    .replace('ranges: [10.0.0.150', 'ranges: ["fd00::150-fd00::1ff", 10.0.0.150');
+}
+
+const HTTP: Port = service('x').ports[0]!;
+const PODS: Port['target'] = {
+  kind: 'endpoints',
+  endpoints: [
+    { name: 'p1', address: address('10.200.1.5'), port: 8080, draining: false, node: 'n1' },
+    { name: 'p2', address: address('10.200.1.6'), port: 8080, draining: true, node: 'n2' },
+  ],
+};
+
+/** A Service of each kind. */
+const KINDS: readonly Partial<LoadBalancer>[] = [
+  {},
+  { ports: [{ ...HTTP, port: 81 }] },
+  { ports: [{ ...HTTP, protocol: 'UDP' }, HTTP] },
+  { ports: [{ ...HTTP, proxyProtocol: 2 }], options: { algorithm: 'leastconn', maxConnections: 5 } },
+  { affinity: { timeoutSeconds: 60 }, drainTimeoutMs: 5_000 },
+  { sourceRanges: ['10.0.0.0/8', 'fd00::/8'] },
+  { sharingKey: 'web', ports: [{ ...HTTP, port: 8443 }] },
+  { families: ['ipv6', 'ipv4'] },
+  { families: ['ipv4', 'ipv6'], familiesOptional: true },
+  { backendMode: 'pod', ports: [{ ...HTTP, target: PODS, check: { kind: 'tcp' } }] },
+];
 
 function stateOf(truth: Truth, machine = 'lb-1'): MachineState {
   return planMachine(truth, machine, planSet(truth, 'default'))!;
@@ -99,12 +130,14 @@ describe('the state of a machine', () => {
   });
 
   it('is the same bytes whatever order the truth came in', () => {
-    const wishes = ['a', 'b', 'c', 'd'].map((name) => service(name));
+    const wishes = KINDS.map((kind, index) => service(`s${index}`, kind));
     const nodes = [node('n1', '10.0.0.101'), node('n2', '10.0.0.102'), node('n3', '10.0.0.103')];
-    const resources = resourcesOf(siteYaml({ more: CONTROL_PLANE }));
-    const truth = truthOf(siteYaml({ more: CONTROL_PLANE }));
+    const yaml = bothFamilies(siteYaml({ vips: 20, more: CONTROL_PLANE }));
+    const resources = resourcesOf(yaml);
+    const truth = truthOf(yaml);
     decide(truth, (current) => syncNodes(current, { cluster: 'prod', full: true, upsert: nodes, remove: [] }, 1));
     for (const wish of wishes) decide(truth, (current) => ensure(current, wish, 1));
+    expect(stateOf(truth).loadBalancers.size).toBe(KINDS.length + 2);
     const shuffled = <Item>(items: readonly Item[]) =>
       fc.shuffledSubarray([...items], { minLength: items.length, maxLength: items.length });
     const orders = fc.record({
@@ -179,14 +212,14 @@ spec: {sku: haproxy, count: 1, nodeIpPool: machines, vipPools: [default]}
 describe('a delta', () => {
   it('turns the previous state into exactly what the full one says, whatever changed', () => {
     const step = fc.oneof(
-      fc.record({ ensure: fc.constantFrom('a', 'b', 'c', 'd'), port: fc.integer({ min: 1, max: 3 }) }),
+      fc.record({ ensure: fc.constantFrom('a', 'b', 'c', 'd'), kind: fc.constantFrom(...KINDS) }),
       fc.record({ remove: fc.constantFrom('a', 'b', 'c', 'd') }),
       fc.record({ nodes: fc.subarray(['n1', 'n2', 'n3']), draining: fc.boolean() }),
       fc.record({ machines: fc.subarray(['lb-1', 'lb-2', 'lb-3'], { minLength: 1 }) }),
     );
     fc.assert(
       fc.property(fc.array(fc.array(step, { maxLength: 4 }), { maxLength: 5 }), (rounds) => {
-        const truth = truthOf();
+        const truth = truthOf(bothFamilies(siteYaml()));
         let held = stateOf(truth);
         for (const round of rounds) {
           for (const one of round) takeStep(truth, one);
@@ -215,22 +248,22 @@ describe('a delta', () => {
 });
 
 type Step =
-  | { ensure: string; port: number }
+  | { ensure: string; kind: Partial<LoadBalancer> }
   | { remove: string }
   | { nodes: string[]; draining: boolean }
   | { machines: string[] };
 
 function takeStep(truth: MutableTruth, step: Step): void {
   if ('ensure' in step) {
-    const ports = [{ ...service('x').ports[0]!, port: step.port }];
-    decide(truth, (current) => ensure(current, service(step.ensure, { ports }), 1));
+    decide(truth, (current) => ensure(current, service(step.ensure, step.kind), 1));
   } else if ('remove' in step) {
     decide(truth, (current) => remove(current, `uid-${step.remove}`, 1));
   } else if ('nodes' in step) {
     const upsert = step.nodes.map((name) => node(name, `10.0.0.10${name.slice(1)}`, { draining: step.draining }));
     decide(truth, (current) => syncNodes(current, { cluster: 'prod', full: true, upsert, remove: [] }, 1));
   } else {
-    const put = resourcesOf(siteYaml({ machines: ['lb-1', ...step.machines.filter((name) => name !== 'lb-1')] }));
+    const machines = ['lb-1', ...step.machines.filter((name) => name !== 'lb-1')];
+    const put = resourcesOf(bothFamilies(siteYaml({ machines })));
     const keys = new Set(put.map(({ kind, name }) => `${kind}/${name}`));
     const gone = [...truth.resources.keys()].filter((key) => !keys.has(key));
     decide(truth, (current) => applyResources(current, { put, remove: gone }, { siteName: 'test', now: 1 }));

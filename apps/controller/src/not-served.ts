@@ -2,13 +2,17 @@ import type { Refusal } from '@fairlead/model';
 import { refusal } from '@fairlead/model';
 import type { ServiceSpec } from './cluster/objects.ts';
 
-/** Fields of a Service that this version does not serve: one refusal each, so that nothing is ignored in silence. */
+/** What no version could serve of a Service, or this one does not: one refusal each, so that nothing is ignored in silence. */
 export function refusedFields(spec: ServiceSpec): Refusal[] {
   const refusals: Refusal[] = [];
   const refuse = (reason: string, field: string, sentence: string): void => {
     refusals.push(refusal(reason, `spec.${field}`, `spec.${field}: ${sentence}`));
   };
   if (spec.ports.length === 0) refuse('NO_PORTS', 'ports', 'a load balancer needs at least one port.');
+  for (const index of repeatedPorts(spec)) {
+    const sentence = 'an earlier port has the same number and protocol; remove one of the two.';
+    refuse('DUPLICATE_PORT', `ports[${index}]`, sentence);
+  }
   const policy = spec.externalTrafficPolicy;
   if (policy !== undefined && policy !== 'Cluster' && policy !== 'Local') {
     refuse(
@@ -25,6 +29,16 @@ export function refusedFields(spec: ServiceSpec): Refusal[] {
     );
   }
   return refusals;
+}
+
+function repeatedPorts({ ports }: ServiceSpec): number[] {
+  const seen = new Set<string>();
+  return ports.flatMap(({ port, protocol = 'TCP' }, index) => {
+    const key = `${port}/${protocol}`;
+    if (seen.has(key)) return [index];
+    seen.add(key);
+    return [];
+  });
 }
 
 function isNodePort(port: number | undefined): boolean {

@@ -2,6 +2,7 @@ import { askServerLoad, type CommandSocket, parseServerLoad } from '@fairlead/ha
 import type { DrainingBackend } from '@fairlead/model';
 import type { View } from './advance.ts';
 import { drainingBackends, drainingServers } from './draining.ts';
+import { lookAgain } from './look-again.ts';
 import type { Wanted } from './wanted.ts';
 
 export interface DrainingWatchParts {
@@ -18,9 +19,6 @@ const MOST_ASKED = 200;
 
 /** Follows how servers that get no new connections lose those they have. Returns the way to stop. */
 export function watchDraining({ socket, current, onDraining }: DrainingWatchParts): () => void {
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
-
   async function look(): Promise<void> {
     const now = current();
     if (now === undefined) return;
@@ -33,15 +31,10 @@ export function watchDraining({ socket, current, onDraining }: DrainingWatchPart
     onDraining(drainingBackends(draining, loads, { wanted, worker: view.worker }));
   }
 
-  const loop = async (): Promise<void> => {
-    // After a reload the connection may be to a worker that is on its way out, or to none.
-    await look().catch(() => socket.close());
-    if (!stopped) timer = setTimeout(() => void loop(), LOOK_EVERY_MS);
-  };
-  void loop();
+  // After a reload the connection may be to a worker that is on its way out, or to none.
+  const stop = lookAgain(LOOK_EVERY_MS, look, () => socket.close());
   return () => {
-    stopped = true;
-    clearTimeout(timer);
+    stop();
     socket.close();
   };
 }

@@ -1,5 +1,6 @@
 import { type CommandSocket, observeBackends, readCurrentWorkerInfo } from '@fairlead/haproxy';
 import type { View } from './advance.ts';
+import { lookAgain } from './look-again.ts';
 import type { Wanted } from './wanted.ts';
 
 export interface ForwardWatchParts {
@@ -18,8 +19,6 @@ const ROUND_MS = 250;
  * at again and again. Those that nodes share are looked at by `watchNodes`. Returns the way to stop.
  */
 export function watchForwards({ socket, current, onChange }: ForwardWatchParts): () => void {
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
   let told = '';
 
   async function round(): Promise<void> {
@@ -39,15 +38,10 @@ export function watchForwards({ socket, current, onChange }: ForwardWatchParts):
     told = text;
   }
 
-  const loop = async (): Promise<void> => {
-    // haproxy may be on its way: the next round comes in any case.
-    await round().catch(() => socket.close());
-    if (!stopped) timer = setTimeout(() => void loop(), ROUND_MS);
-  };
-  void loop();
+  // haproxy may be on its way: the next round comes in any case.
+  const stop = lookAgain(ROUND_MS, round, () => socket.close());
   return () => {
-    stopped = true;
-    clearTimeout(timer);
+    stop();
     socket.close();
   };
 }

@@ -7,6 +7,7 @@ import {
 } from '@fairlead/haproxy';
 import { type Address, type AddressFamily, familyOf, type MachineState, type NodeSet } from '@fairlead/model';
 import type { Logger } from '@fairlead/telemetry';
+import { lookAgain } from './look-again.ts';
 import { askNodes, type Asking } from './node-asking.ts';
 import { checkGroup, nodeCheckOf } from './node-check-choice.ts';
 import {
@@ -44,8 +45,6 @@ export function watchNodes(parts: NodeWatchParts): () => void {
   let turn = 0;
   let told = '';
   let seen = '';
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
 
   async function round(): Promise<void> {
     const state = parts.state();
@@ -105,15 +104,10 @@ export function watchNodes(parts: NodeWatchParts): () => void {
     parts.onJudged({ choices, held });
   }
 
-  const loop = async (): Promise<void> => {
-    // haproxy may be on its way: the next round comes in any case.
-    await round().catch(() => parts.socket.close());
-    if (!stopped) timer = setTimeout(() => void loop(), ROUND_MS);
-  };
-  void loop();
+  // haproxy may be on its way: the next round comes in any case.
+  const stop = lookAgain(ROUND_MS, round, () => parts.socket.close());
   return () => {
-    stopped = true;
-    clearTimeout(timer);
+    stop();
     parts.socket.close();
   };
 }

@@ -1,4 +1,5 @@
 import { observeMaster } from '@fairlead/haproxy';
+import { lookAgain } from './look-again.ts';
 import {
   endConnections,
   leavingKey,
@@ -25,8 +26,6 @@ const LOOK_EVERY_MS = 2_000;
  */
 export function watchOldWorkers(parts: OldWorkerWatchParts): () => void {
   let since = new Map<string, number>();
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
 
   async function look(): Promise<void> {
     const { oldWorkers } = await observeMaster(parts.masterSocket, LOOK_EVERY_MS);
@@ -45,14 +44,6 @@ export function watchOldWorkers(parts: OldWorkerWatchParts): () => void {
     for (const [pid, servers] of Map.groupBy(late, (each) => each.pid)) await endConnections(parts, pid, servers);
   }
 
-  const loop = async (): Promise<void> => {
-    // The master refuses connections while it starts or replaces itself: the next look comes in any case.
-    await look().catch(() => undefined);
-    if (!stopped) timer = setTimeout(() => void loop(), LOOK_EVERY_MS);
-  };
-  void loop();
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
+  // The master refuses connections while it starts or replaces itself: the next look comes in any case.
+  return lookAgain(LOOK_EVERY_MS, look);
 }

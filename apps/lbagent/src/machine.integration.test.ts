@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { inNamespaces } from './processes/namespace.fixture.ts';
 
-/** Real haproxy, keepalived and nftables in namespaces of their own; what happens there: `test/scenarios.fixture.ts`. */
-const SCENARIOS = join(import.meta.dirname, 'test', 'scenarios.fixture.ts');
+/** Real haproxy, keepalived and nftables in namespaces of their own; what happens there is in these files. */
+const SERVICES = join(import.meta.dirname, 'test', 'services.fixture.ts');
+const SURVIVAL = join(import.meta.dirname, 'test', 'survival.fixture.ts');
+const NODE_CHECKS = join(import.meta.dirname, 'test', 'node-checks.fixture.ts');
 
 interface Probe {
   readonly total: number;
@@ -14,7 +16,7 @@ interface Probe {
 const ALL_NODES = ['node-1', 'node-2', 'node-3'];
 
 it('a new Service answers as soon as it is said to be applied, without a reload, and stands in haproxy.cfg', async () => {
-  const seen = await inNamespaces<Record<string, unknown>>(SCENARIOS, 'newService');
+  const seen = await inNamespaces<Record<string, unknown>>(SERVICES, 'newService');
   expect(seen).toMatchObject({ said: ALL_NODES, nobody: 'ECONNREFUSED', reloads: 0, sameWorker: true });
   expect(seen['board']).toMatchObject({ haproxyReloads: 0, driftRepaired: 0, findings: [], owned: ['edge-1'] });
   expect(seen['backend']).toMatch(/^backend backend_10\.9\.0\.150_80\n(?:.*\n)*? {4}server tcp0 10\.9\.0\.21:30080 /);
@@ -24,7 +26,7 @@ it('a new Service answers as soon as it is said to be applied, without a reload,
 
 it('without IPv6 in its kernel it serves IPv4 as ever, and refuses each IPv6 address with what to do', async () => {
   const of = (address: string) => `${address}: the kernel of this machine has no IPv6: boot it with IPv6`;
-  expect(await inNamespaces(SCENARIOS, 'withoutIpv6')).toEqual({
+  expect(await inNamespaces(SERVICES, 'withoutIpv6')).toEqual({
     said: expect.stringMatching(/^node-/),
     findings: [],
     refused: [
@@ -35,13 +37,13 @@ it('without IPv6 in its kernel it serves IPv4 as ever, and refuses each IPv6 add
 });
 
 it('100 changes of backends and a renamed port cost no connection and no reload', async () => {
-  const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'backendsComeAndGo');
+  const seen = await inNamespaces<{ probe: Probe }>(SERVICES, 'backendsComeAndGo');
   expect(seen).toMatchObject({ sameWorker: true, reloads: 0, probe: { failures: [] } });
   expect(seen.probe.total).toBeGreaterThan(50);
 });
 
 it('a removed backend keeps its connections until the drain time is over, and gets no new ones', async () => {
-  expect(await inNamespaces(SCENARIOS, 'drains')).toEqual({
+  expect(await inNamespaces(SERVICES, 'drains')).toEqual({
     held: { said: 'node-1' },
     next: 'node-2',
     during: { held: true },
@@ -51,7 +53,7 @@ it('a removed backend keeps its connections until the drain time is over, and ge
 });
 
 it('a removed load balancer leaves nothing behind: connections, servers, map, nftables, address', async () => {
-  expect(await inNamespaces(SCENARIOS, 'removed')).toEqual({
+  expect(await inNamespaces(SERVICES, 'removed')).toEqual({
     services: ['10.9.0.151|80'],
     backendsWithServers: 1,
     onLink: false,
@@ -61,7 +63,7 @@ it('a removed load balancer leaves nothing behind: connections, servers, map, nf
 });
 
 it('a restarted lbagent finds nothing to do: no reload, no write, no step, no failed connection', async () => {
-  const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'restarts');
+  const seen = await inNamespaces<{ probe: Probe }>(SURVIVAL, 'restarts');
   expect(seen).toMatchObject({
     probe: { failures: [] },
     held: { held: true },
@@ -75,14 +77,14 @@ it('a restarted lbagent finds nothing to do: no reload, no write, no step, no fa
 });
 
 it('a machine that lost everything but its disk serves again with everybody else dead', async () => {
-  const seen = await inNamespaces<{ said: string; applied: unknown }>(SCENARIOS, 'reboots');
+  const seen = await inNamespaces<{ said: string; applied: unknown }>(SURVIVAL, 'reboots');
   expect(ALL_NODES).toContain(seen.said);
   expect(seen.applied).toEqual({ epoch: 1, generation: 1 });
 });
 
 it('a dead or hung haproxy makes the machine unfit at once; a dead one comes back with everything', async () => {
   const seen = await inNamespaces<{ unfitMs: number; backMs: number; hungMs: number; newWorker: boolean }>(
-    SCENARIOS,
+    SURVIVAL,
     'haproxyDies',
   );
   expect(seen.newWorker).toBe(true);
@@ -92,7 +94,7 @@ it('a dead or hung haproxy makes the machine unfit at once; a dead one comes bac
 });
 
 it('more Services than there are slots cost one quiet reload and no connection', async () => {
-  expect(await inNamespaces(SCENARIOS, 'slotsRunOut')).toMatchObject({
+  expect(await inNamespaces(SERVICES, 'slotsRunOut')).toMatchObject({
     unanswered: 0,
     probe: { failures: [] },
     held: { held: true },
@@ -102,13 +104,13 @@ it('more Services than there are slots cost one quiet reload and no connection',
 });
 
 it('what somebody changes by hand in haproxy, nftables or on the link is repaired within 10 s, and counted', async () => {
-  const seen = await inNamespaces<{ repairedMs: number; drift: number }>(SCENARIOS, 'drifts');
+  const seen = await inNamespaces<{ repairedMs: number; drift: number }>(SURVIVAL, 'drifts');
   expect(seen.repairedMs).toBeLessThan(10_000);
   expect(seen.drift).toBeGreaterThan(3);
 });
 
 it('a load balancer that cannot be served is refused by itself, and nothing of it reaches haproxy.cfg', async () => {
-  expect(await inNamespaces(SCENARIOS, 'oneBadOne')).toEqual({
+  expect(await inNamespaces(SERVICES, 'oneBadOne')).toEqual({
     said: true,
     refused: [
       ['bad', 'PORT_TAKEN'],
@@ -119,21 +121,21 @@ it('a load balancer that cannot be served is refused by itself, and nothing of i
 });
 
 it('a node that fails its check gets nothing; when all fail the last set goes on, and a person is told', async () => {
-  expect(await inNamespaces(SCENARIOS, 'nodesDie')).toEqual({ held: ALL_NODES, reloads: 0 });
+  expect(await inNamespaces(NODE_CHECKS, 'nodesDie')).toEqual({ held: ALL_NODES, reloads: 0 });
 });
 
 it('an lbagent that restarts while all nodes fail their check goes on with the last set, without a failed connection', async () => {
-  const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'restartsWhileAllNodesFail');
+  const seen = await inNamespaces<{ probe: Probe }>(NODE_CHECKS, 'restartsWhileAllNodesFail');
   expect(seen).toMatchObject({ probe: { failures: [], said: ALL_NODES }, held: true });
 });
 
 it('where kube-proxy does not answer from outside the nodes are asked by a live NodePort', async () => {
-  const seen = await inNamespaces<{ probe: Probe }>(SCENARIOS, 'noHealthz');
+  const seen = await inNamespaces<{ probe: Probe }>(NODE_CHECKS, 'noHealthz');
   expect(seen.probe).toMatchObject({ failures: [], said: ALL_NODES });
 });
 
 it('connections left in an old worker end when their backend has gone and drained, and the worker with them', async () => {
-  expect(await inNamespaces(SCENARIOS, 'oldWorkersDrain')).toEqual({
+  expect(await inNamespaces(SERVICES, 'oldWorkersDrain')).toEqual({
     oldWorkers: 1,
     afterReload: { held: true },
     whileDraining: { held: true },
@@ -141,7 +143,7 @@ it('connections left in an old worker end when their backend has gone and draine
 });
 
 it('a machine put out of service lets go of its addresses and says so; put back it owns them again', async () => {
-  expect(await inNamespaces(SCENARIOS, 'outOfService')).toEqual({
+  expect(await inNamespaces(SURVIVAL, 'outOfService')).toEqual({
     findings: ['out of service: `lbagent resume-serving` ends that'],
     said: true,
   });

@@ -1,12 +1,13 @@
-import { peersMark, type Profile, slotName } from '@fairlead/haproxy';
+import { peersMark, type Profile } from '@fairlead/haproxy';
 import type { LoadBalancer, Options } from '@fairlead/model';
 import { expect, it } from 'vitest';
-import { advance, type View, viewOf } from './advance.ts';
+import type { View } from './advance.ts';
 import { drainRules } from './drain-rules.ts';
 import { findDifference } from './difference.ts';
 import { plan } from './plan.ts';
 import type { Step } from './step.ts';
 import { CONFIG, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
+import { carryOut, freshView } from './test/fresh-view.ts';
 import { lowStock, slotStock } from './wanted-options.ts';
 import { type Wanted, wantedOf } from './wanted.ts';
 
@@ -26,23 +27,8 @@ function wanted(options: Options | undefined, change: Partial<LoadBalancer> = {}
 }
 
 /** A worker with two empty backends of each profile. */
-function fresh(profiles: readonly Profile[], more: readonly string[] = []): View {
-  const slots = profiles.flatMap((profile) => [slotName(profile, 0), slotName(profile, 1)]);
-  const info = { version: '', pid: 1, marker: '', stopping: false, currentConnections: 0, maxConnections: 0 };
-  const backends = new Map([...slots, ...more].map((name) => [name, { servers: new Map() }]));
-  return viewOf({
-    config: CONFIG,
-    worker: { info, backends, services: new Map(), quotas: new Map() },
-    caught: [],
-    limits: [],
-    forwards: [],
-    links: { links: [], addresses: [] },
-  });
-}
-
-function carryOut(steps: readonly Step[], view: View): View {
-  for (const step of steps) advance(view, step);
-  return view;
+function fresh(profiles: readonly Profile[], marks: readonly string[] = []): View {
+  return freshView({ slots: 2, nodeChecks: 0, profiles, marks });
 }
 
 const kinds = (steps: readonly Step[]): string[] => [...new Set(steps.map((step) => step.kind))];

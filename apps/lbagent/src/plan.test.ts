@@ -1,9 +1,7 @@
 import type { ObservedServer } from '@fairlead/haproxy';
-import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { advance, type View, viewOf } from './advance.ts';
+import { expect, it } from 'vitest';
+import { advance, type View } from './advance.ts';
 import { drainRules } from './drain-rules.ts';
-import { narrow } from './narrow.ts';
 import { plan } from './plan.ts';
 import { node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
 import { carryOut, freshView } from './test/fresh-view.ts';
@@ -167,13 +165,13 @@ it('connections that a change of policy leaves behind end only when nobody is se
 
 it('what finds no free slot waits for a reload, and the others do not', () => {
   const many = wantedFor(Array.from({ length: 5 }, (_, index) => placed(`s${index}`, VIP, [nodePort(80 + index)])));
-  const planned = plan(many, freshView(3), OPTIONS);
+  const planned = plan(many, freshView({ slots: 3 }), OPTIONS);
   expect(planned.assignment.unplaced).toEqual([`${VIP}|83`, `${VIP}|84`]);
   expect(planned.steps.filter((step) => step.kind === 'catch')).toHaveLength(3);
 });
 
 it('more nodes than there are checks for wait for a reload too', () => {
-  const planned = plan(ONE, freshView(8, 2), OPTIONS);
+  const planned = plan(ONE, freshView({ nodeChecks: 2 }), OPTIONS);
   expect(planned.assignment.unplaced).toEqual([`${VIP}|80`]);
 });
 
@@ -201,136 +199,4 @@ it('a Service that changes its kind of check moves to a backend of that kind', (
     { kind: 'drain-server', backend: 'slot_plain_0' },
   ]);
   expect(steps.map((step) => step.kind)).not.toContain('release');
-});
-
-describe('for any two wishes, one after the other', () => {
-  const names = ['node-1', 'node-2', 'node-3', 'node-4'];
-  const port = fc.record({
-    port: fc.integer({ min: 80, max: 84 }),
-    local: fc.boolean(),
-    nodes: fc.subarray(names),
-    ending: fc.subarray(names),
-    lastResort: fc.boolean(),
-  });
-  const loadBalancer = fc.record({
-    id: fc.constantFrom('a', 'b', 'c', 'd'),
-    vip: fc.constantFrom(VIP, '10.9.0.151'),
-    ports: fc.uniqueArray(port, { maxLength: 3, selector: (each) => each.port }),
-  });
-  const nodes = fc.uniqueArray(
-    fc.record({ name: fc.constantFrom(...names), eligible: fc.boolean(), draining: fc.boolean() }),
-    { selector: (each) => each.name },
-  );
-  const wish = fc
-    .record({ loadBalancers: fc.uniqueArray(loadBalancer, { selector: (each) => each.id }), nodes })
-    .map(({ loadBalancers, nodes: some }) => {
-      const all = loadBalancers.map(({ id, vip, ports }) =>
-        placed(
-          id,
-          vip,
-          ports.map(({ port: number, local: isLocal, nodes: named, ending, lastResort }) =>
-            isLocal
-              ? nodePort(number, {
-                  target: {
-                    kind: 'node-port',
-                    nodePort: 30_000 + number,
-                    nodes: named,
-                    drainingNodes: ending.filter((name) => !named.includes(name)),
-                    ...(lastResort ? { lastResort } : {}),
-                  },
-                  check: HEALTHZ,
-                })
-              : nodePort(number),
-          ),
-        ),
-      );
-      return { all, nodes: some.map(({ name, ...change }) => node(name, change)) };
-    });
-  const wantedOfWish = ({ all, nodes: some }: { all: ReturnType<typeof placed>[]; nodes: ReturnType<typeof node>[] }) =>
-    wantedFor(all, nodeSet(some));
-
-  /** Checks pass in the meantime, so that nothing waits for them. */
-  function pass(view: View): void {
-    for (const { servers } of view.worker.backends.values()) {
-      for (const [name, server] of servers) if (!server.maintenance) servers.set(name, { ...server, up: true });
-    }
-  }
-
-  function settle(wanted: Wanted, view: View): void {
-    for (let turn = 0; turn < 3; turn++) {
-      carryOut(plan(wanted, view, OPTIONS).steps, view);
-      pass(view);
-    }
-  }
-
-  it('planning again after applying gives nothing to do', () => {
-    fc.assert(
-      fc.property(wish, wish, (first, second) => {
-        const view = freshView(16);
-        settle(wantedOfWish(first), view);
-        expect(plan(wantedOfWish(first), view, OPTIONS).steps).toEqual([]);
-        settle(wantedOfWish(second), view);
-        expect(plan(wantedOfWish(second), view, OPTIONS).steps).toEqual([]);
-      }),
-    );
-  });
-
-  it('the order in which anything is told makes no difference', () => {
-    fc.assert(
-      fc.property(wish, (one) => {
-        const shuffledWish = { all: one.all.toReversed(), nodes: one.nodes.toReversed() };
-        expect(plan(wantedOfWish(shuffledWish), freshView(16), OPTIONS).steps).toEqual(
-          plan(wantedOfWish(one), freshView(16), OPTIONS).steps,
-        );
-      }),
-      { numRuns: 100 },
-    );
-  });
-
-  it('planning only what changed is planning everything', () => {
-    fc.assert(
-      fc.property(wish, wish, (first, second) => {
-        const view = freshView(16);
-        const before = wantedOfWish(first);
-        settle(before, view);
-        const after = wantedOfWish(second);
-        const narrowed = narrow({ before, wanted: after, unfinished: new Set() }, view);
-        expect(plan(narrowed.wanted, narrowed.observed, OPTIONS).steps).toEqual(plan(after, view, OPTIONS).steps);
-      }),
-    );
-  });
-
-  it('planning only what changed, and where servers still drain, is planning everything', () => {
-    fc.assert(
-      fc.property(wish, wish, wish, (first, second, third) => {
-        const view = freshView(24);
-        settle(wantedOfWish(first), view);
-        const before = wantedOfWish(second);
-        const unfinished = new Set<string>();
-        for (const step of plan(before, view, OPTIONS).steps) {
-          if (step.kind === 'delete-server') unfinished.add(step.backend);
-          else advance(view, step);
-        }
-        for (const backend of plan(before, view, OPTIONS).postponed) unfinished.add(backend);
-        const after = wantedOfWish(third);
-        const narrowed = narrow({ before, wanted: after, unfinished }, view);
-        expect(plan(narrowed.wanted, narrowed.observed, OPTIONS).steps).toEqual(plan(after, view, OPTIONS).steps);
-      }),
-    );
-  });
-
-  it('free slots are known without counting them', () => {
-    fc.assert(
-      fc.property(wish, wish, (first, second) => {
-        const view = freshView(16);
-        settle(wantedOfWish(first), view);
-        settle(wantedOfWish(second), view);
-        const { worker, config } = view;
-        const nothing = { caught: [], limits: [], forwards: [], links: { links: [], addresses: [] } };
-        const counted = viewOf({ worker, config, ...nothing });
-        expect(view.freeSlots).toEqual(counted.freeSlots);
-        expect(view.routed).toEqual(counted.routed);
-      }),
-    );
-  });
 });

@@ -4,20 +4,10 @@ import { bridgeProblems } from '../links/bridge.ts';
 import type { Machine } from '../machine.ts';
 import { programPath } from '../processes/namespace.fixture.ts';
 import { run, runOrThrow } from '../processes/run.ts';
-import {
-  CLUSTER,
-  createSite,
-  get,
-  launch,
-  machineConfig,
-  node,
-  placed,
-  runConfig,
-  tcpPort,
-  until,
-} from './machine.fixture.ts';
+import { nodeSet, placed, stateOf } from './example.ts';
+import { createSite, get, launch, node, runConfig, tcpPort, until } from './machine.fixture.ts';
 import { acceptFull } from '../state.ts';
-import type { MachineState, PlacedLoadBalancer } from '@fairlead/model';
+import type { PlacedLoadBalancer } from '@fairlead/model';
 import type { Registry } from '@fairlead/telemetry';
 
 /** What befalls a machine that serves, in namespaces of its own, told as plain data. */
@@ -28,12 +18,7 @@ const shop = placed('shop', '10.9.0.151', [tcpPort(80, 30080)]);
 /** As the cloudagent does, without waiting. */
 function offer(machine: Machine, loadBalancers: readonly PlacedLoadBalancer[]): void {
   generation += 1;
-  const nodes = [1, 2, 3].map((index) => node(index));
-  const state: MachineState = {
-    config: machineConfig(),
-    nodeSets: new Map([[CLUSTER, { cluster: CLUSTER, nodes, maxBackends: 16, check: 'auto', podRoutes: false }]]),
-    loadBalancers: new Map(loadBalancers.map((each) => [each.loadBalancer.id, each])),
-  };
+  const state = stateOf(loadBalancers, nodeSet([1, 2, 3].map((index) => node(index))));
   const cause = { arrivedAt: performance.now(), traceparent: '' };
   machine.holder.offer((held) => acceptFull(held, { version: { epoch: 1, generation }, state, refused: [] }), cause);
 }

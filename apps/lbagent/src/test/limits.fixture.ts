@@ -1,9 +1,10 @@
 import { openCommandSocket } from '@fairlead/haproxy';
 import type { MachineState } from '@fairlead/model';
 import { run, runOrThrow } from '../processes/run.ts';
-import { createSite, get, launch, placed, runConfig, tcpPort, until } from './machine.fixture.ts';
+import { haproxyNow, owning, push, stateOf, stopProbe, VIP } from './driving.fixture.ts';
+import { placed } from './example.ts';
+import { createSite, get, launch, runConfig, tcpPort, until } from './machine.fixture.ts';
 import type { Peer } from './network.fixture.ts';
-import { haproxyNow, owning, push, stateOf, stopProbe, VIP } from './scenarios.fixture.ts';
 
 /** Whom a machine lets in, told as plain data. The client is 10.9.0.200. */
 

@@ -1,11 +1,4 @@
-import {
-  address,
-  type LoadBalancer,
-  type MachineConfig,
-  type Node,
-  type PlacedLoadBalancer,
-  type Port,
-} from '@fairlead/model';
+import { address, type Node, type Port } from '@fairlead/model';
 import { createHealthBoard, createLogger, createMetrics, type Registry } from '@fairlead/telemetry';
 import type { NamedConfig } from '../config.ts';
 import { type Machine, startMachine } from '../machine.ts';
@@ -13,9 +6,7 @@ import type { MachinePrograms } from '../parts.ts';
 import { programPath } from '../processes/namespace.fixture.ts';
 import { createNetwork, type Network, nodeProgram, clientProgram, type Peer } from './network.fixture.ts';
 import type { Answer } from './client.fixture.ts';
-
-export const ANCHOR = '10.9.0.100';
-export const CLUSTER = 'prod';
+import { node as exampleNode, nodePort as examplePort } from './example.ts';
 
 export function runConfig(change: Partial<NamedConfig> = {}): NamedConfig {
   return {
@@ -66,62 +57,13 @@ export async function launch(
   return { machine, registry };
 }
 
-export function machineConfig(): MachineConfig {
-  return {
-    machine: 'lb-1',
-    loadBalancerSet: 'edge',
-    members: ['lb-1', 'lb-2'].map((name, index) => ({ name, address: address(`10.9.0.1${index + 1}`) })),
-    vrrpInstances: [
-      {
-        name: 'edge-1',
-        virtualRouterId: 51,
-        anchorAddress: address(ANCHOR),
-        network: 'lan',
-        advertIntervalMs: 100,
-        priorities: { 'lb-1': 250, 'lb-2': 225 },
-      },
-    ],
-    networks: [{ network: 'lan', device: 'eth0', subnets: ['10.9.0.0/24'], gateways: [], announce: true }],
-  };
-}
-
+/** `node-INDEX`, where {@link createSite} has it. */
 export function node(index: number, change: Partial<Node> = {}): Node {
-  const name = `node-${index}`;
-  return {
-    name,
-    addresses: [address(`10.9.0.${20 + index}`)],
-    eligible: true,
-    draining: false,
-    podCidrs: [],
-    ...change,
-  };
+  return exampleNode(`node-${index}`, { addresses: [address(`10.9.0.${20 + index}`)], ...change });
 }
 
 export function tcpPort(port: number, nodePort: number, change: Partial<Port> = {}): Port {
-  const target = { kind: 'node-port', nodePort, nodes: 'all' } as const;
-  return { name: '', protocol: 'TCP', port, target, check: { kind: 'node' }, ...change };
-}
-
-export function placed(
-  id: string,
-  vips: string | readonly string[],
-  ports: readonly Port[],
-  change: Partial<LoadBalancer> = {},
-): PlacedLoadBalancer {
-  const loadBalancer: LoadBalancer = {
-    id,
-    cluster: CLUSTER,
-    namespace: 'shop',
-    name: id,
-    wantedAddresses: [],
-    families: ['ipv4'],
-    ports,
-    labels: {},
-    namespaceLabels: {},
-    ...change,
-  };
-  const addresses = [vips].flat().map((vip) => ({ address: address(vip), network: 'lan', vrrpInstance: 'edge-1' }));
-  return { loadBalancer, addresses };
+  return examplePort(port, { target: { kind: 'node-port', nodePort, nodes: 'all' }, ...change });
 }
 
 /** A client and three nodes behind a machine's eth0; each node serves NodePort 30080 and answers healthz. */

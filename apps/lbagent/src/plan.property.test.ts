@@ -1,0 +1,99 @@
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { advance, type View, viewOf } from './advance.ts';
+import { drainRules } from './drain-rules.ts';
+import { narrow } from './narrow.ts';
+import { plan } from './plan.ts';
+import { carryOut, viewFor } from './test/fresh-view.ts';
+import { reversed, type Truth, truth } from './test/wishes.ts';
+import { type Wanted, wantedOf } from './wanted.ts';
+
+const OPTIONS = { owned: new Set(['edge-1']), drain: drainRules(new Map(), 30) };
+const ROUNDS = { numRuns: 150 };
+
+const wantedFor = ({ state, options }: Truth): Wanted => wantedOf(state, options);
+
+/** Checks pass in the meantime, so that nothing waits for them. */
+function pass(view: View): void {
+  for (const { servers } of view.worker.backends.values()) {
+    for (const [name, server] of servers) if (!server.maintenance) servers.set(name, { ...server, up: true });
+  }
+}
+
+/** Three passes, after which nothing should be left to do. */
+function settle(wanted: Wanted, view: View): View {
+  for (let turn = 0; turn < 3; turn++) {
+    carryOut(plan(wanted, view, OPTIONS).steps, view);
+    pass(view);
+  }
+  return view;
+}
+
+it('planning again after applying gives nothing to do', () => {
+  fc.assert(
+    fc.property(fc.tuple(truth, truth), (truths) => {
+      const [first, second] = truths.map(wantedFor) as [Wanted, Wanted];
+      const view = settle(first, viewFor(first, second));
+      expect(plan(first, view, OPTIONS)).toMatchObject({ steps: [], assignment: { unplaced: [] } });
+      settle(second, view);
+      expect(plan(second, view, OPTIONS)).toMatchObject({ steps: [], assignment: { unplaced: [] } });
+    }),
+    ROUNDS,
+  );
+});
+
+it('the order in which anything is told makes no difference', () => {
+  fc.assert(
+    fc.property(truth, (one) => {
+      const [wanted, turned] = [wantedFor(one), wantedFor(reversed(one))];
+      expect(plan(turned, viewFor(wanted), OPTIONS).steps).toEqual(plan(wanted, viewFor(wanted), OPTIONS).steps);
+      expect(turned.refused).toEqual(wanted.refused);
+    }),
+    ROUNDS,
+  );
+});
+
+it('planning only what changed is planning everything', () => {
+  fc.assert(
+    fc.property(truth, truth, (first, second) => {
+      const [before, after] = [wantedFor(first), wantedFor(second)];
+      const view = settle(before, viewFor(before, after));
+      const narrowed = narrow({ before, wanted: after, unfinished: new Set() }, view);
+      expect(plan(narrowed.wanted, narrowed.observed, OPTIONS).steps).toEqual(plan(after, view, OPTIONS).steps);
+    }),
+    ROUNDS,
+  );
+});
+
+it('planning only what changed, and where servers still drain, is planning everything', () => {
+  fc.assert(
+    fc.property(truth, truth, truth, (...truths) => {
+      const [first, before, after] = truths.map(wantedFor) as [Wanted, Wanted, Wanted];
+      const view = settle(first, viewFor(first, before, after));
+      const { steps, postponed } = plan(before, view, OPTIONS);
+      const unfinished = new Set(postponed);
+      for (const step of steps) {
+        if (step.kind === 'delete-server') unfinished.add(step.backend);
+        else advance(view, step);
+      }
+      const narrowed = narrow({ before, wanted: after, unfinished }, view);
+      expect(plan(narrowed.wanted, narrowed.observed, OPTIONS).steps).toEqual(plan(after, view, OPTIONS).steps);
+    }),
+    ROUNDS,
+  );
+});
+
+it('free slots are known without counting them', () => {
+  fc.assert(
+    fc.property(truth, truth, (...truths) => {
+      const [first, second] = truths.map(wantedFor) as [Wanted, Wanted];
+      const view = settle(second, settle(first, viewFor(first, second)));
+      const { worker, config } = view;
+      const nothing = { caught: [], limits: [], forwards: [], links: { links: [], addresses: [] } };
+      const counted = viewOf({ worker, config, ...nothing });
+      expect(view.freeSlots).toEqual(counted.freeSlots);
+      expect(view.routed).toEqual(counted.routed);
+    }),
+    { numRuns: 50 },
+  );
+});

@@ -117,8 +117,36 @@ export class Cluster {
   }
 }
 
+export interface ContainerPort {
+  readonly name: string;
+  readonly containerPort: number;
+  readonly protocol?: 'UDP';
+}
+
+/** Echo programs speak HTTP here, and say there whether they are ready. */
+export const HTTP_PORT: ContainerPort = { name: 'http', containerPort: 8080 };
+const ECHO_PORTS: readonly ContainerPort[] = [
+  HTTP_PORT,
+  { name: 'tcp-lines', containerPort: 9000 },
+  { name: 'datagrams', containerPort: 9001, protocol: 'UDP' },
+];
+
 /** A Deployment of echo programs that speak HTTP on 8080, lines of TCP on 9000 and datagrams on 9001. */
 export function echoDeployment(name: string, replicas: number, nodeSelector: Record<string, string> = {}): unknown {
+  return deployment(name, { replicas, nodeSelector, ports: ECHO_PORTS });
+}
+
+export interface DeploymentSpec {
+  readonly replicas: number;
+  readonly nodeSelector: Record<string, string>;
+  /** Among them HTTP_PORT. */
+  readonly ports: readonly ContainerPort[];
+}
+
+/** A Deployment of echo programs that takes ten seconds to end. */
+export function deployment(name: string, { replicas, nodeSelector, ports }: DeploymentSpec): unknown {
+  const readinessProbe = { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1 };
+  const containers = [{ name: 'echo', image: 'echo', ports: [...ports], readinessProbe }];
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -128,22 +156,7 @@ export function echoDeployment(name: string, replicas: number, nodeSelector: Rec
       selector: { matchLabels: { app: name } },
       template: {
         metadata: { labels: { app: name } },
-        spec: {
-          nodeSelector,
-          terminationGracePeriodSeconds: 10,
-          containers: [
-            {
-              name: 'echo',
-              image: 'echo',
-              ports: [
-                { name: 'http', containerPort: 8080 },
-                { name: 'tcp-lines', containerPort: 9000 },
-                { name: 'datagrams', containerPort: 9001, protocol: 'UDP' },
-              ],
-              readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1 },
-            },
-          ],
-        },
+        spec: { nodeSelector, terminationGracePeriodSeconds: 10, containers },
       },
     },
   };

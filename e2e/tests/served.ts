@@ -1,5 +1,7 @@
-import type { Lab } from '../lab/lab.ts';
-import { type Cluster, loadBalancerService } from './cluster.ts';
+import { kubernetes } from '../lab/kubernetes/start.ts';
+import { type Lab, startLab } from '../lab/lab.ts';
+import type { Prober } from '../lab/prober-client.ts';
+import { Cluster, echoDeployment, loadBalancerService } from './cluster.ts';
 import { eventually } from './eventually.ts';
 
 export const WEB_AND_LINES = {
@@ -9,10 +11,33 @@ export const WEB_AND_LINES = {
   ],
 };
 
-/** Who serves a Service of echo programs, as a client and as HAProxy see it. */
-export type Served = ReturnType<typeof observeServed>;
+/** A lab, and who serves its Services of echo programs, as a client and as HAProxy see it. */
+export interface Served extends ReturnType<typeof observeServed> {
+  readonly lab: Lab;
+  readonly cluster: Cluster;
+  readonly prober: Prober;
+}
 
-export function observeServed(lab: Lab, cluster: Cluster) {
+/**
+ * A lab whose machines have routes to the pods and drain for four seconds, with the Deployment `web` of three pods.
+ * End it by `lab.down`.
+ */
+export async function startServed(name: string): Promise<Served> {
+  const site = { drainTimeout: '4s', podRoutes: 'static' };
+  const lab = await startLab({ name: `${name}-${process.pid}`, kubernetes: kubernetes(), cluster: site });
+  try {
+    const cluster = new Cluster(lab);
+    const prober = await lab.startProber();
+    await cluster.apply(echoDeployment('web', 3));
+    await cluster.rolledOut('web');
+    return { lab, cluster, prober, ...observeServed(lab, cluster) };
+  } catch (error) {
+    await lab.down();
+    throw error;
+  }
+}
+
+function observeServed(lab: Lab, cluster: Cluster) {
   /** By its name and the address that it saw: which pod answers now, and through which node. */
   async function answer(address: string): Promise<{ pod: string; saw: string }> {
     const said = await lab.must('client', ['curl', '-sf', '-m', '2', `http://${address}/`]);

@@ -1,29 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { kubernetes } from '../lab/kubernetes/start.ts';
-import { type Lab, startLab } from '../lab/lab.ts';
-import type { Prober } from '../lab/prober-client.ts';
-import { Cluster, echoDeployment, loadBalancerService } from './cluster.ts';
+import { echoDeployment, loadBalancerService } from './cluster.ts';
 import { eventually } from './eventually.ts';
-import { observeServed, type Served, WEB_AND_LINES } from './served.ts';
+import { type Served, startServed, WEB_AND_LINES } from './served.ts';
 
 const LOCAL = { externalTrafficPolicy: 'Local' };
 
-let lab: Lab;
-let cluster: Cluster;
-let prober: Prober;
+let lab: Served['lab'];
+let cluster: Served['cluster'];
+let prober: Served['prober'];
 let answer: Served['answer'];
 let targets: Served['targets'];
 let untilNodes: Served['untilNodes'];
 let serve: Served['serve'];
 
 beforeAll(async () => {
-  const spec = { drainTimeout: '4s', podRoutes: 'static' };
-  lab = await startLab({ name: `service-nodes-${process.pid}`, kubernetes: kubernetes(), cluster: spec });
-  cluster = new Cluster(lab);
-  prober = await lab.startProber();
-  ({ answer, targets, untilNodes, serve } = observeServed(lab, cluster));
-  await cluster.apply(echoDeployment('web', 3));
-  await cluster.rolledOut('web');
+  ({ lab, cluster, prober, answer, targets, untilNodes, serve } = await startServed('service-nodes'));
 });
 afterAll(async () => {
   await lab?.down();

@@ -1,27 +1,14 @@
 import type { Lab } from '../lab/lab.ts';
+import { type ContainerPort, deployment, HTTP_PORT } from './cluster.ts';
 
 /** A Deployment of echo programs that answer datagrams and greet connections on port 5353. */
 export function dnsDeployment(name: string, replicas: number, nodeSelector: Record<string, string> = {}): unknown {
-  const ports = [
-    { name: 'http', containerPort: 8080 },
+  const ports: readonly ContainerPort[] = [
+    HTTP_PORT,
     { name: 'tcp-dns', containerPort: 5353 },
     { name: 'dns', containerPort: 5353, protocol: 'UDP' },
   ];
-  const readinessProbe = { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1 };
-  const containers = [{ name: 'echo', image: 'echo', ports, readinessProbe }];
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name },
-    spec: {
-      replicas,
-      selector: { matchLabels: { app: name } },
-      template: {
-        metadata: { labels: { app: name } },
-        spec: { nodeSelector, terminationGracePeriodSeconds: 10, containers },
-      },
-    },
-  };
+  return deployment(name, { replicas, nodeSelector, ports });
 }
 
 /** The table that forwards UDP on a machine, without what is in its sets and maps; empty: there is none. */

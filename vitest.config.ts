@@ -12,6 +12,10 @@ export default defineConfig({
           name: 'unit',
           include: ['{libs,apps,e2e,bench,packaging,tools}/**/*.test.ts'],
           exclude: ['**/*.{integration,e2e,fault,machine}.test.ts', '**/node_modules/**', '**/dist/**'],
+          // One process for many files, which read each module once: no module keeps what another test could stumble over.
+          isolate: false,
+          // They wait as much as they work; without a word Vitest leaves one core to nobody.
+          maxWorkers: '100%',
           // Not what they take, but what they may take beside a build and a lab on two cores.
           testTimeout: 20_000,
         },

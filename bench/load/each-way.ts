@@ -4,6 +4,9 @@ import type { Way } from './rig.ts';
 /** What was measured on each way, turn by turn. */
 export type EachWay<Sample> = Readonly<Record<Way, readonly Sample[]>>;
 
+/** Of a turn: many that are short tell more of what slows the machine down now and then than a few that are long. */
+export const SECONDS = 1;
+
 /** A turn on each way, again and again, after one of each that does not count. */
 export async function eachWay<Sample>(turns: number, measure: (way: Way) => Promise<Sample>): Promise<EachWay<Sample>> {
   const { ours, plain, straight } = await inTurns(turns + 1, {
@@ -38,4 +41,4 @@ export const PLAIN_HAPROXY = 'HAProxy by itself, `mode tcp`, bound to the addres
 /** Of every scenario under load. */
 export const SETTING =
   'A client, the LB machine, five nodes and everything else share the cores, so that the absolute figures say little and the ratios much. ' +
-  'Through lbagent beside 1,000 other services.';
+  'Through lbagent beside 1,000 other services; a turn of each way lasts a second.';

@@ -35,9 +35,9 @@ it('reads the bytes a second that were received', () => {
   expect(parseIperf('{"end":{"sum_sent":{"bits_per_second":9e9},"sum_received":{"bits_per_second":8e9}}}')).toBe(1000);
 });
 
-it('reads the datagrams a second that arrived, and the share that did not', () => {
+it('reads the datagrams a second that arrived', () => {
   const sum = { seconds: 2, packets: 1000, lost_packets: 100 };
-  expect(parseIperfUdp(JSON.stringify({ end: { sum } }))).toEqual({ perSecond: 450, lost: 0.1 });
+  expect(parseIperfUdp(JSON.stringify({ end: { sum } }))).toBe(450);
 });
 
 it('what is no figure is told of with what was printed', () => {

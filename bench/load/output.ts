@@ -28,19 +28,11 @@ export function parseIperf(text: string): number {
   return bits / 8e6;
 }
 
-/** What `iperf3 --udp` saw. */
-export interface Datagrams {
-  /** That arrived. */
-  readonly perSecond: number;
-  /** Of those sent, from 0 to 1. */
-  readonly lost: number;
-}
-
-/** From `iperf3 --udp --json`; throws with its own words when it failed. */
-export function parseIperfUdp(text: string): Datagrams {
+/** Datagrams a second that arrived, from `iperf3 --udp --json`; throws with its own words when it failed. */
+export function parseIperfUdp(text: string): number {
   const { packets, lost_packets: lost, seconds } = endOf(text).sum ?? {};
   if (!packets || lost === undefined || !seconds) throw new Error('iperf3 printed no figures');
-  return { perSecond: (packets - lost) / seconds, lost: lost / packets };
+  return (packets - lost) / seconds;
 }
 
 interface IperfEnd {

@@ -1,4 +1,4 @@
-import { compared, eachWay, type EachWay, PLAIN_HAPROXY, SETTING } from '../load/each-way.ts';
+import { compared, eachWay, type EachWay, PLAIN_HAPROXY, SECONDS, SETTING } from '../load/each-way.ts';
 import { parseWrk, type Requests } from '../load/output.ts';
 import { type LoadedRig, requestPort, startLoadedRig, type Way, WAYS } from '../load/rig.ts';
 import type { Figure, Scenario } from '../scenario.ts';
@@ -13,7 +13,7 @@ export const requests: Scenario = {
     try {
       const measure = async (connections: Connections) => {
         tell(NAMES[connections]);
-        const seen = await eachWay(quick ? 1 : 12, (way) => request(rig, way, { connections, seconds: quick ? 1 : 2 }));
+        const seen = await eachWay(quick ? 1 : 24, (way) => request(rig, way, connections));
         return figuresOf(NAMES[connections], seen);
       };
       return { how: HOW, figures: [...(await measure('fresh')), ...(await measure('kept'))] };
@@ -24,7 +24,7 @@ export const requests: Scenario = {
 };
 
 const HOW =
-  `${SETTING} wrk keeps 16 requests under way for two seconds a turn, to nodes that answer at once: each request on a connection of its own, ` +
+  `${SETTING} wrk keeps 16 requests under way, to nodes that answer at once: each request on a connection of its own, ` +
   'or one after the other on 16 connections that stay (HTTP keep-alive). The 99th percentile is of each turn. The baseline is HAProxy bound to the ' +
   'address, with the same defaults and backends, and no other service, on a machine alike. Straight to the NodePort: one node answers all, which here ' +
   'costs the least, since no node has a core of its own; nobody would notice if it died.';
@@ -37,12 +37,8 @@ const NAMES: Readonly<Record<Connections, string>> = {
   kept: 'requests, HTTP keep-alive',
 };
 
-async function request(
-  { machines, wrk }: LoadedRig,
-  way: Way,
-  { connections, seconds }: { readonly connections: Connections; readonly seconds: number },
-): Promise<Requests> {
-  const options = ['--latency', '--threads', '1', '--connections', '16', '--duration', `${seconds}s`];
+async function request({ machines, wrk }: LoadedRig, way: Way, connections: Connections): Promise<Requests> {
+  const options = ['--latency', '--threads', '1', '--connections', '16', '--duration', `${SECONDS}s`];
   const header = connections === 'fresh' ? ['--header', 'Connection: close'] : [];
   const url = `http://${WAYS[way]}:${requestPort(way)}/`;
   return parseWrk(await machines.must('client', [wrk, ...options, ...header, url]));

@@ -1,24 +1,9 @@
-import type { LoadBalancerFacts, Observation, SiteFacts } from './observation.ts';
+import type { Observation, SiteFacts } from './observation.ts';
 import { violation, type Violation } from './violation.ts';
 
-/** (a) No address is held twice, none is lost, none is held for nobody; the pools count what is there. */
+/** (a) No address is lost, none is held for nobody; the pools count what is there. */
 export function judgeAllocations({ site, at }: Observation): Violation[] {
-  return [...heldTwice(site), ...lostOrLeaked(site), ...miscounted(site, at), ...notServed(site)];
-}
-
-function heldTwice({ loadBalancers }: SiteFacts): Violation[] {
-  const holders = new Map<string, LoadBalancerFacts[]>();
-  for (const each of loadBalancers) {
-    for (const address of each.addresses) holders.set(address, [...(holders.get(address) ?? []), each]);
-  }
-  return [...holders]
-    .filter(([, all]) => all.length > 1)
-    .map(([address, all]) =>
-      violation(
-        'held-twice',
-        `${address} is held by ${all.map(({ name, id }) => `${name} (${id})`).join(' and by ')}.`,
-      ),
-    );
+  return [...lostOrLeaked(site), ...miscounted(site, at), ...notServed(site)];
 }
 
 /** What is stored and what is said must be the same: the store alone is there after a crash. */
@@ -46,10 +31,9 @@ function miscounted({ pools, holdings, rests }: SiteFacts, at: number): Violatio
     pools.reduce((all, pool) => all + count(pool), 0);
   const found: Violation[] = [];
   const held = sum((pool) => pool.held);
-  if (held !== holdings.length) {
-    found.push(
-      violation('miscounted', `The pools say that ${held} addresses are held; stored are ${holdings.length}.`),
-    );
+  const stored = new Set(holdings.map(({ address }) => address)).size;
+  if (held !== stored) {
+    found.push(violation('miscounted', `The pools say that ${held} addresses are held; stored are ${stored}.`));
   }
   const quarantined = sum((pool) => pool.quarantined);
   const waiting = rests.filter(({ until }) => until > at + CLOCK_MS).length;

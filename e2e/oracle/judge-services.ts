@@ -9,7 +9,6 @@ export function judgeServices({ services, site }: Observation): Violation[] {
   const wanted = services.filter(({ isLoadBalancer, deleting }) => isLoadBalancer && !deleting);
   const alive = new Set(wanted.map(({ uid }) => uid));
   return [
-    ...addressTwice(services),
     ...services.filter(({ uid }) => !alive.has(uid)).flatMap(whatIsLeft),
     ...wanted.flatMap((service) => judgeService(service, held.get(service.uid))),
     ...[...held.values()]
@@ -21,18 +20,6 @@ export function judgeServices({ services, site }: Observation): Violation[] {
         ),
       ),
   ];
-}
-
-function addressTwice(services: readonly ServiceFacts[]): Violation[] {
-  const said = new Map<string, string[]>();
-  for (const { name, ingress } of services) {
-    for (const address of ingress) said.set(address, [...(said.get(address) ?? []), name]);
-  }
-  return [...said]
-    .filter(([, names]) => names.length > 1)
-    .map(([address, names]) =>
-      violation('held-twice', `${address} is the address of Services ${names.join(' and ')}.`),
-    );
 }
 
 /** Of a Service that is being deleted, or that is no load balancer (any more). */

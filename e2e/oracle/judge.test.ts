@@ -42,7 +42,7 @@ describe('addresses', () => {
       'stored for a load balancer that is gone',
       site({
         holdings: [...HEALTHY.site.holdings, { address: '10.9.100.9', id: 'uid-z', name: 'lab/default/z' }],
-        pools: [{ name: 'default', total: 200, free: 197, held: 3, quarantined: 0, reserved: 0 }],
+        pools: [{ name: 'default', total: 200, free: 197, held: 3, quarantined: 0, reserved: 0, sharing: 'namespace' }],
       }),
       ['leaked: 10.9.100.9 is stored as held by lab/default/z (uid-z), which is not there or has another address.'],
     ],
@@ -50,18 +50,22 @@ describe('addresses', () => {
       'said and not stored',
       site({
         holdings: HEALTHY.site.holdings.slice(1),
-        pools: [{ name: 'default', total: 200, free: 199, held: 1, quarantined: 0, reserved: 0 }],
+        pools: [{ name: 'default', total: 200, free: 199, held: 1, quarantined: 0, reserved: 0, sharing: 'namespace' }],
       }),
       ['lost: lab/default/a (uid-a) has 10.9.100.1, which the store does not know of.'],
     ],
     [
       'counted as held that are not',
-      site({ pools: [{ name: 'default', total: 200, free: 197, held: 3, quarantined: 0, reserved: 0 }] }),
+      site({
+        pools: [{ name: 'default', total: 200, free: 197, held: 3, quarantined: 0, reserved: 0, sharing: 'namespace' }],
+      }),
       ['miscounted: The pools say that 3 addresses are held; stored are 2.'],
     ],
     [
       'counted as waiting that are not',
-      site({ pools: [{ name: 'default', total: 200, free: 197, held: 2, quarantined: 1, reserved: 0 }] }),
+      site({
+        pools: [{ name: 'default', total: 200, free: 197, held: 2, quarantined: 1, reserved: 0, sharing: 'namespace' }],
+      }),
       ['miscounted: The pools say that 1 addresses wait to be free; stored are 0.'],
     ],
     [
@@ -71,7 +75,9 @@ describe('addresses', () => {
     ],
     [
       'that are in no count',
-      site({ pools: [{ name: 'default', total: 200, free: 190, held: 2, quarantined: 0, reserved: 0 }] }),
+      site({
+        pools: [{ name: 'default', total: 200, free: 190, held: 2, quarantined: 0, reserved: 0, sharing: 'namespace' }],
+      }),
       ['miscounted: Pool default has 200 addresses, but 190 free, 2 held, 0 waiting and 0 reserved.'],
     ],
   ])('%s are told', (_what, observation, sentences) => {
@@ -80,7 +86,9 @@ describe('addresses', () => {
 
   it('that become free while one looks are counted either way', () => {
     const rests = [{ address: '10.9.100.9', until: HEALTHY.at + 1000 }];
-    const counted = [{ name: 'default', total: 200, free: 197, held: 2, quarantined: 1, reserved: 0 }];
+    const counted: SiteFacts['pools'] = [
+      { name: 'default', total: 200, free: 197, held: 2, quarantined: 1, reserved: 0, sharing: 'namespace' },
+    ];
     expect(said(site({ rests }))).toEqual([]);
     expect(said(site({ rests, pools: counted }))).toEqual([]);
   });

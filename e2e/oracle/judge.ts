@@ -2,16 +2,18 @@ import { judgeAllocations } from './judge-allocations.ts';
 import { judgeAnswers } from './judge-answers.ts';
 import { judgeMachines } from './judge-machines.ts';
 import { judgeServices } from './judge-services.ts';
+import { judgeShares } from './judge-shares.ts';
 import type { Observation } from './observation.ts';
 import type { Violation } from './violation.ts';
 
 /**
- * Every way in which a site at rest is not as promised, whatever was done to it before: no address held twice, lost or
- * leaked; allocated, told, rendered and in the kernel the same; every live Service answers; nothing served that nobody
+ * Every way in which a site at rest is not as promised, whatever was done to it before: no address held twice (unless it is
+ * shared), lost or leaked; allocated, told, rendered and in the kernel the same; every live Service answers; nothing served that nobody
  * asked for; one owner for each address. Empty: the oracle holds.
  */
 export function judge(observation: Observation): Violation[] {
   return [
+    ...judgeShares(observation),
     ...judgeAllocations(observation),
     ...judgeServices(observation),
     ...judgeMachines(observation),

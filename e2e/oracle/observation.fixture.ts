@@ -15,6 +15,7 @@ export function loadBalancer(id: string, number: number): LoadBalancerFacts {
     namespace: 'default',
     addresses: [`10.9.100.${number}`],
     ports: [80],
+    claims: ['TCP/80'],
     state: 'SERVING',
     message: '',
     targets: NODES.map((node) => `${node}:${30000 + number}`),
@@ -32,6 +33,7 @@ export function service(uid: string, number: number): ServiceFacts {
     ingress: [`10.9.100.${number}`],
     ports: [80],
     nodePorts: [30000 + number],
+    claims: ['TCP/80'],
     app: 'web',
     conditions: { Accepted: 'True', AddressAllocated: 'True', Programmed: 'True' },
   };
@@ -46,7 +48,7 @@ export const HEALTHY: Observation = {
   at: 1_000_000,
   site: {
     loadBalancers: [loadBalancer('uid-a', 1), loadBalancer('uid-b', 2)],
-    pools: [{ name: 'default', total: 200, free: 198, held: 2, quarantined: 0, reserved: 0 }],
+    pools: [{ name: 'default', total: 200, free: 198, held: 2, quarantined: 0, reserved: 0, sharing: 'namespace' }],
     machines: ['lb-1', 'lb-2'].map((name) => ({ name, connected: true, problem: '', lag: 0 })),
     anchors: ['10.9.1.29'],
     holdings: [

@@ -34,6 +34,8 @@ export interface LoadBalancerFacts {
   readonly namespace: string;
   readonly addresses: readonly string[];
   readonly ports: readonly number[];
+  /** What it takes of its addresses: `TCP/80`. */
+  readonly claims: readonly string[];
   readonly state: 'PENDING' | 'SERVING' | 'REFUSED';
   readonly message: string;
   /** ADDRESS:PORT of every backend of every port. */
@@ -47,6 +49,8 @@ export interface PoolFacts {
   readonly held: number;
   readonly quarantined: number;
   readonly reserved: number;
+  /** Who may share an address. */
+  readonly sharing: 'namespace' | 'cluster';
 }
 
 export interface ConnectionFacts {
@@ -62,6 +66,8 @@ export interface HoldingFacts {
   /** Of a load balancer. */
   readonly id: string;
   readonly name: string;
+  /** Absent: it shares with nobody. */
+  readonly sharingKey?: string;
 }
 
 export interface ServiceFacts {
@@ -76,6 +82,10 @@ export interface ServiceFacts {
   readonly ingress: readonly string[];
   readonly ports: readonly number[];
   readonly nodePorts: readonly number[];
+  /** What it takes of its addresses: `TCP/80`. */
+  readonly claims: readonly string[];
+  /** By annotation. */
+  readonly sharingKey?: string;
   /** Label `app` that its Pods have; their echo programs answer with names that begin with it. */
   readonly app: string | undefined;
   /** Conditions of ours by type without the prefix: `True`, `False` or `Unknown`. */

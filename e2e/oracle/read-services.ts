@@ -11,11 +11,12 @@ interface Service {
     readonly resourceVersion: string;
     readonly deletionTimestamp?: string;
     readonly finalizers?: readonly string[];
+    readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec: {
     readonly type?: string;
     readonly selector?: Readonly<Record<string, string>>;
-    readonly ports?: readonly { readonly port: number; readonly nodePort?: number }[];
+    readonly ports?: readonly { readonly port: number; readonly protocol?: string; readonly nodePort?: number }[];
   };
   readonly status?: {
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
@@ -35,6 +36,8 @@ export function readServices(json: string): ServiceFacts[] {
     ingress: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []),
     ports: (spec.ports ?? []).map(({ port }) => port),
     nodePorts: (spec.ports ?? []).flatMap(({ nodePort }) => nodePort ?? []),
+    claims: (spec.ports ?? []).map(({ protocol = 'TCP', port }) => `${protocol}/${port}`),
+    ...sharingOf(metadata.annotations?.[`${PREFIX}sharing-key`]),
     app: spec.selector?.['app'],
     conditions: Object.fromEntries(
       (status?.conditions ?? [])
@@ -42,4 +45,8 @@ export function readServices(json: string): ServiceFacts[] {
         .map(({ type, status: value }) => [type.slice(PREFIX.length), value]),
     ),
   }));
+}
+
+function sharingOf(sharingKey: string | undefined): { readonly sharingKey?: string } {
+  return sharingKey === undefined ? {} : { sharingKey };
 }

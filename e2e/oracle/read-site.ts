@@ -44,6 +44,7 @@ interface ShownLoadBalancer {
 interface Listed {
   readonly items: readonly {
     readonly metadata: { readonly name: string };
+    readonly spec?: { readonly sharing?: string };
     readonly status?: Record<string, unknown>;
   }[];
 }
@@ -55,13 +56,14 @@ export function readSite(text: SiteText): SiteFacts {
   const { items: sets } = JSON.parse(text.sets) as Listed;
   return {
     loadBalancers: (shown.loadBalancers ?? []).map(readLoadBalancer),
-    pools: pools.map(({ metadata, status = {} }) => ({
+    pools: pools.map(({ metadata, spec, status = {} }) => ({
       name: metadata.name,
       total: Number(status['total'] ?? 0),
       free: Number(status['free'] ?? 0),
       held: Number(status['held'] ?? 0),
       quarantined: Number(status['quarantined'] ?? 0),
       reserved: Number(status['reserved'] ?? 0),
+      sharing: spec?.sharing === 'cluster' ? 'cluster' : 'namespace',
     })),
     machines: (shown.machines ?? []).map(({ name, connected, connectionError, lagGenerations }) => ({
       name,
@@ -73,7 +75,7 @@ export function readSite(text: SiteText): SiteFacts {
       const anchor = status?.['anchorAddress'];
       return typeof anchor === 'string' && anchor !== '' ? [anchor] : [];
     }),
-    holdings: text.stored.holdings.map(readHolding),
+    holdings: text.stored.holdings.flatMap(readHoldings),
     rests: text.stored.rests.map((record) => JSON.parse(record) as SiteFacts['rests'][number]),
   };
 }
@@ -90,17 +92,26 @@ function readLoadBalancer(shown: ShownLoadBalancer): LoadBalancerFacts {
     namespace,
     addresses: status.addresses ?? [],
     ports: (shown.ports ?? []).map((port) => Number(port.split('/')[0])),
+    claims: (shown.ports ?? []).map((port) => port.split('/').toReversed().join('/')),
     state: STATES[status.state ?? 0] ?? 'PENDING',
     message: status.message ?? '',
     targets: (shown.backends ?? []).map(({ target }) => target),
   };
 }
 
-function readHolding(record: string): SiteFacts['holdings'][number] {
-  const { address, holder } = JSON.parse(record) as {
-    address: string;
-    holder: { id: string; cluster: string; namespace: string; name: string };
-  };
-  const { id, cluster, namespace, name } = holder;
-  return { address, id, name: [cluster, namespace, name].filter((part) => part !== '').join('/') };
+interface Stored {
+  readonly address: string;
+  readonly holder: { readonly id: string; readonly cluster: string; readonly namespace: string; readonly name: string };
+  readonly share?: { readonly key: string };
+}
+
+/** One holder, or the list of those who share the address. */
+function readHoldings(record: string): SiteFacts['holdings'] {
+  const stored = JSON.parse(record) as Stored | readonly Stored[];
+  return [stored].flat().map(({ address, holder: { id, cluster, namespace, name }, share }) => ({
+    address,
+    id,
+    name: [cluster, namespace, name].filter((part) => part !== '').join('/'),
+    ...(share === undefined ? {} : { sharingKey: share.key }),
+  }));
 }

@@ -105,7 +105,7 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
   await followSiteFiles({ config, log, shutdown, now }, keeper, health);
 
   const ports = { control: 0, join: 0, metrics: telemetry.port };
-  const identity = await openSiteIdentity({ ...settings, now }, { store, keeper, ports });
+  const identity = await openSiteIdentity({ ...settings, now }, { store, keeper, ports, health });
   shutdown.step('own certificate', () => identity.stop());
   await keeper.change((truth) => beginEpoch(truth, { epoch: 0, generation: 0 }));
 
@@ -139,7 +139,7 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
 
   const { siteName } = config;
   const { beforeAnswer } = failpoints;
-  const problems = () => ['store', 'site files'].flatMap((part) => health.problemOf(part) ?? []);
+  const problems = () => ['store', 'site files', CERTIFICATE].flatMap((part) => health.problemOf(part) ?? []);
   const operators = [
     serve(SiteService, siteService({ siteName, keeper, fleet, board, watching, problems, now, log })),
     serve(MachinesService, machinesService({ siteName, keeper, identity, now, log })),
@@ -171,6 +171,9 @@ export async function startCloudagent(settings: CloudagentSettings): Promise<Por
   return ports;
 }
 
+/** The part of health that is about the own certificate. */
+const CERTIFICATE = 'certificate';
+
 type Context = Pick<CloudagentSettings, 'config' | 'log' | 'shutdown' | 'identityPlace'> & {
   readonly now: () => number;
 };
@@ -193,8 +196,14 @@ async function followSiteFiles(
 
 async function openSiteIdentity(
   { config, log, now, identityPlace }: Context,
-  { store, keeper, ports }: { store: Parameters<typeof openIdentity>[0]['store']; keeper: TruthKeeper; ports: Ports },
+  around: {
+    store: Parameters<typeof openIdentity>[0]['store'];
+    keeper: TruthKeeper;
+    ports: Ports;
+    health: HealthBoard;
+  },
 ): Promise<SiteIdentity> {
+  const { store, keeper, ports, health } = around;
   const { joinAddress, controlAddress, joinListen, listen, leafLifetime } = config;
   return openIdentity({
     place: identityPlace ?? config.identityDir,
@@ -202,6 +211,7 @@ async function openSiteIdentity(
     store,
     log,
     now,
+    onProblem: (problem) => health.report(CERTIFICATE, problem),
     ...(leafLifetime !== undefined && { lifetime: leafLifetime }),
     addresses: () => ({
       join: joinAddress ?? withPort(joinListen, ports.join),

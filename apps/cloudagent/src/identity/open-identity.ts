@@ -42,6 +42,8 @@ export interface SiteIdentitySettings {
   readonly now?: () => number;
   /** 0 ≤ random < 1. */
   readonly random?: () => number;
+  /** Told why the own certificate is not renewed, one sentence, and undefined once it is. */
+  readonly onProblem?: (problem: string | undefined) => void;
 }
 
 /** The identity of a site: who it is, whom it certifies, and who may call what. */
@@ -84,8 +86,9 @@ export async function openIdentity(settings: SiteIdentitySettings): Promise<Site
       return authority;
     }
   };
-  const lifetime = settings.lifetime === undefined ? {} : { lifetime: settings.lifetime };
-  const own = await keepOwnCertificate({ site, freshAuthority, log, now, random, ...lifetime });
+  const { lifetime, onProblem } = settings;
+  const options = { ...(lifetime === undefined ? {} : { lifetime }), ...(onProblem ? { onProblem } : {}) };
+  const own = await keepOwnCertificate({ site, freshAuthority, log, now, random, ...options });
   const roots = (): Uint8Array[] => [authority.root.certificate];
   const nonces = nonceBook();
   const makeToken = async (wish: JoinTokenWish): Promise<MadeJoinToken> => {

@@ -13,7 +13,7 @@ import {
   type MaterialFacts,
   type MaterialSource,
 } from '@fairlead/certs';
-import type { Logger } from '@fairlead/telemetry';
+import { explainFailure, type Logger } from '@fairlead/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The cloudagent's own certificate, which it signs itself; its key never leaves the memory of the process. */
@@ -33,6 +33,8 @@ export interface OwnCertificateSettings {
   readonly now: () => number;
   /** 0 ≤ random < 1. */
   readonly random: () => number;
+  /** Told why it is not renewed, one sentence, and undefined once it is. */
+  readonly onProblem?: (problem: string | undefined) => void;
 }
 
 const longestSleep = 30_000;
@@ -60,7 +62,7 @@ export async function keepOwnCertificate(settings: OwnCertificateSettings): Prom
 }
 
 async function keepRenewing(
-  { now, random, log }: OwnCertificateSettings,
+  { now, random, log, onProblem }: OwnCertificateSettings,
   own: { readonly facts: () => MaterialFacts; readonly renew: () => Promise<void>; readonly stopping: AbortSignal },
 ): Promise<void> {
   let history = { failures: 0, lastFailure: 0 };
@@ -76,12 +78,13 @@ async function keepRenewing(
     try {
       await own.renew();
       history = { failures: 0, lastFailure: 0 };
+      onProblem?.(undefined);
     } catch (error) {
       history = { failures: history.failures + 1, lastFailure: now() };
-      log.error(
-        { err: error, failures: history.failures },
-        'own certificate not renewed yet: look at the identity directory',
-      );
+      const until = new Date(own.facts().notAfter).toISOString();
+      const problem = `the certificate of the cloudagent, good until ${until}, is not renewed: ${explainFailure(error)}`;
+      log.error({ err: error, failures: history.failures }, problem);
+      onProblem?.(problem);
     }
   }
 }

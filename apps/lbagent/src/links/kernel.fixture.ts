@@ -190,6 +190,29 @@ export async function announcedIpv6(): Promise<unknown> {
   return { isNewKnown, source: / src (\S+)/.exec(source)?.[1], known };
 }
 
+/**
+ * A neighbour asks once for an IPv6 address, before it is there, and not again: whether it learns of it nevertheless,
+ * though nothing but the kernel announces it.
+ */
+export async function askedTooEarly(): Promise<unknown> {
+  await makeNeighbour();
+  const links = open();
+  const settings = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices: ['eth0'] };
+  await links.ensureRouting(settings);
+  const patience = 'net.ipv6.neigh.far.retrans_time_ms=60000';
+  await runOrThrow(['nsenter', '--net=/run/netns/peer', 'sysctl', '-qw', patience]);
+  await ip('-n', 'peer', 'neigh', 'add', 'fd00::60', 'dev', 'far', 'use');
+  await sleep(100);
+  const neighbour = (): Promise<string> => ip('-n', 'peer', 'neigh', 'show', 'fd00::60');
+  const before = await neighbour();
+  await links.apply({ add: [{ ...on('fd00::60'), announce: false }], remove: [] });
+  const deadline = performance.now() + 5_000;
+  while (!(await neighbour()).includes('lladdr') && performance.now() < deadline) await sleep(5);
+  const after = await neighbour();
+  await links.close();
+  return { before: before.includes('INCOMPLETE'), after: after.includes('lladdr') };
+}
+
 export async function routing(): Promise<unknown> {
   await makeLink();
   const links = open();

@@ -42,6 +42,10 @@ describe('addresses', () => {
     expect(await scenario('announcedIpv6')).toEqual({ isNewKnown: true, source: 'fd00::11', known: [true, true] });
   });
 
+  it('of IPv6 are told to who asked for them before they were finished', async () => {
+    expect(await scenario('askedTooEarly')).toEqual({ before: true, after: true });
+  });
+
   it('come and go by the thousand', async () => {
     const seen = await scenario<{ addMs: number; addOneMs: number }>('thousand');
     expect(seen).toMatchObject({ there: 1002, left: 2 });

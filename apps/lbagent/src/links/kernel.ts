@@ -1,10 +1,11 @@
 import { familyOf } from '@fairlead/model';
+import { readFile } from 'node:fs/promises';
 import { openLineTool } from '../processes/line-tool.ts';
 import { runOrThrow } from '../processes/run.ts';
 import { createAnnouncer } from './announcer.ts';
 import { announceByArping, openArping } from './arping.ts';
 import { failureOf, isAlreadyGone, parseBatchComplaints, parseLinks } from './parse.ts';
-import { addAgainLines, addLine, announceLine, removeLine } from './plan.ts';
+import { addAgainLines, addLine, addToldLine, announceLine, checkedDevice, removeLine } from './plan.ts';
 import { ensureRouting } from './routing.ts';
 import type { LinkAddress, LinkAddressChange, LinkAddressFailure, Links, LinksObserved } from './types.ts';
 import { watchLinks } from './watch.ts';
@@ -86,8 +87,10 @@ export function openLinks(options: LinksOptions): Links {
     observe,
 
     async apply(change: LinkAddressChange): Promise<readonly LinkAddressFailure[]> {
+      const unprobed = await unprobedLinks(change.add, procSys);
+      const add = (each: LinkAddress): string => (unprobed.has(each.device) ? addToldLine(each) : addLine(each));
       const work = [
-        ...change.add.map((each) => ({ each, line: addLine(each), adds: true })),
+        ...change.add.map((each) => ({ each, line: add(each), adds: true })),
         ...change.remove.map((each) => ({ each, line: removeLine(each), adds: false })),
       ];
       if (work.length === 0) return [];
@@ -113,6 +116,19 @@ export function openLinks(options: LinksOptions): Links {
       return tool.close();
     },
   };
+}
+
+/** Of the links that IPv6 addresses come to, those that never probe for them: of both settings the larger counts. */
+async function unprobedLinks(added: readonly LinkAddress[], procSys: string): Promise<ReadonlySet<string>> {
+  const devices = new Set(added.filter((each) => !isIpv4(each)).map(({ device }) => device));
+  const setting = (name: string): Promise<string> =>
+    readFile(`${procSys}/net/ipv6/conf/${name}/accept_dad`, 'utf8').catch(() => 'unknown');
+  const unprobed = new Set<string>();
+  for (const device of devices) {
+    const both = await Promise.all([setting('all'), setting(checkedDevice(device))]);
+    if (both.every((text) => text.trim() === '0')) unprobed.add(device);
+  }
+  return unprobed;
 }
 
 function isIpv4({ address }: LinkAddress): boolean {

@@ -40,12 +40,20 @@ export function addLine({ device, address }: LinkAddress): string {
 }
 
 /**
+ * PURE. As `addLine`, for a link that never probes for addresses (`accept_dad=0`). Without `nodad` the kernel announces an
+ * IPv6 address itself, at the moment from which on it answers for it. That comes later than the command, and who asked in
+ * between gets no answer and does not ask again within a second.
+ */
+export function addToldLine(each: LinkAddress): string {
+  return addLine(each).replace(' nodad', '');
+}
+
+/**
  * Lines that announce one IPv6 address without touching the link: the kernel announces what is new and not exempt from
  * being probed for (`accept_dad=0`, so it is not). It is away for less than a millisecond, and connections outlive that.
  */
-export function addAgainLines({ device, address }: LinkAddress): readonly string[] {
-  const name = checkedDevice(device);
-  return [removeLineOf(name)(address), `addr add ${address}/128 dev ${name} metric ${OURS_METRIC} preferred_lft 0`];
+export function addAgainLines(each: LinkAddress): readonly string[] {
+  return [removeLine(each), addToldLine(each)];
 }
 
 export function removeLine({ device, address }: LinkAddress): string {

@@ -2,7 +2,7 @@ import { pause, systemClock } from '@fairlead/control-loop';
 import { type Address, familyOf } from '@fairlead/model';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
-import type { Ask } from './answers.ts';
+import type { Ask } from './asking.ts';
 
 /** Longer than a machine of the same site takes to answer. */
 const ASK_TIMEOUT_MS = 250;

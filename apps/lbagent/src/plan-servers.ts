@@ -121,7 +121,10 @@ function letIn(
 /** How long servers that leave wait for one that stays to come alive. Nodes take a second or two. */
 const PATIENCE_SECONDS = 10;
 
-/** True while servers stay, none of them is alive, and one may still become so: those that leave may be all that answers. */
+/**
+ * True while servers stay, none of them is alive, and one may still become so: those that leave may be all that answers.
+ * One that is awaited is waited for as long as it is.
+ */
 function waitsForAnother(service: AssignedService, running: ObservedBackend): boolean {
   const staying = service.servers.flatMap(({ stage, name, check, lastResort }) => {
     const server = running.servers.get(name);
@@ -131,6 +134,7 @@ function waitsForAnother(service: AssignedService, running: ObservedBackend): bo
   const isAlive = ({ server, check, lastResort }: (typeof staying)[number]): boolean =>
     server ? server.up : check === 'track' || check === 'none' || lastResort;
   if (staying.some(isAlive)) return false;
+  if (service.wanted.servers.some(({ stage }) => stage === 'awaited')) return true;
   return staying.some(({ server }) => server === undefined || server.secondsInState < PATIENCE_SECONDS);
 }
 
@@ -172,7 +176,7 @@ function letOut(running: ObservedBackend, removal: Removal): readonly Leaving[] 
     if (stage === 'serving') return [];
     const at = { key, backend, server: server.name };
     const drain: Leaving[] = server.maintenance ? [] : [{ kind: 'drain-server', ...at }];
-    if (stage === 'draining') return drain;
+    if (stage === 'draining' || stage === 'awaited') return drain;
     return [...drain, { kind: 'delete-server', ...at, force: gone || isOverdue(server, removal) }];
   });
 }

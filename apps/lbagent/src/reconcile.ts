@@ -4,7 +4,7 @@ import type { AddressFamily, Refusal } from '@fairlead/model';
 import { explainFailure, type Logger, parseTraceparent, withTrace } from '@fairlead/telemetry';
 import type { Step } from './step.ts';
 import type { View } from './advance.ts';
-import { followAnswers } from './answers.ts';
+import { followAnswers, type Unanswered } from './answers.ts';
 import { driftOf, type Settled, settledBy } from './drift.ts';
 import { type NextLook, nextLook, QUIET_MS } from './next-look.ts';
 import { type Judged, NOTHING_JUDGED } from './node-judgement.ts';
@@ -15,6 +15,7 @@ import type { Held } from './state.ts';
 import type { StatusBoard } from './status-board.ts';
 import { survey, type SurveyParts } from './survey.ts';
 import { type Known, knownAfter } from './unfinished.ts';
+import { createAwaitedReader } from './wanted-awaited.ts';
 import { createWantedReader, type Wanted } from './wanted.ts';
 
 export interface ReconcileParts extends SurveyParts {
@@ -60,6 +61,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   let judged = NOTHING_JUDGED;
   let cause: Cause | undefined;
   let view: View | undefined;
+  let served: Wanted | undefined;
   let known: Known | undefined;
   let settled: Settled | undefined;
   let look: Look | undefined = 'all';
@@ -91,7 +93,8 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       else lookNow(what);
     }, ms);
   };
-  const answers = followAnswers((unanswered) => board.update({ unanswered }));
+  const answers = followAnswers(trigger);
+  const readAwaited = createAwaitedReader();
   const readWanted = createWantedReader();
   const wanted = remember(({ state }: Held, { choices, held }: Judged) =>
     readWanted(state, {
@@ -108,7 +111,9 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       look = undefined;
       return;
     }
-    const input = { held, wanted: wanted(held, judged), view, known, look };
+    const whole = wanted(held, judged);
+    const unanswered = answers.follow(whole, held.state.loadBalancers);
+    const input = { held, wanted: readAwaited(whole, unanswered.servers), view, known, look };
     const answered = cause;
     cause = undefined;
     look = undefined;
@@ -121,9 +126,10 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     });
     view = reached.view;
     known = knownAfter(input.known, input.wanted, reached);
+    served = input.wanted;
     if (reached.looked) lookedAt = startedAt;
     if (reached.looked || input.look) triedAt = startedAt;
-    tell(input, reached, answered);
+    tell({ ...input, unanswered }, reached, answered);
     parts.onPass?.({ seconds: (performance.now() - startedAt) / 1000, reached });
     low = reached.low;
     planNextLook();
@@ -165,7 +171,11 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     board.update({ driftRepaired: board.current().driftRepaired + drift });
   }
 
-  function tell(input: { held: Held; wanted: Wanted }, reached: Reached, answered: Cause | undefined): void {
+  function tell(
+    input: { held: Held; wanted: Wanted; unanswered: Unanswered },
+    reached: Reached,
+    answered: Cause | undefined,
+  ): void {
     const drift = driftOf(settled, input.wanted, reached);
     if (drift > 0) noteDrift(drift, { steps: reached.plan.steps, repairs: reached.repairs });
     settled = settledBy(known, reached);
@@ -180,7 +190,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       owned: reached.view.owned,
       haproxyReloads: haproxyReloads + (reached.reloaded ? 1 : 0),
       ...(reached.looked ? { down: downBackends(reached.plan.assignment, reached.view.worker) } : {}),
-      unanswered: answers.follow(input.wanted, input.held.state.loadBalancers),
+      unanswered: input.unanswered.loadBalancers,
     };
     if (!answered) {
       board.update(change);
@@ -250,7 +260,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       look = 'all';
       trigger();
     },
-    current: () => (held && view ? { wanted: wanted(held, judged), view } : undefined),
+    current: () => (served && view ? { wanted: served, view } : undefined),
     async stop() {
       stopping.abort();
       clearTimeout(timer);

@@ -184,7 +184,7 @@ function definition({ address, port, check, proxyProtocol }: Backend): string {
 }
 
 // Two names for one address and port are one server; it drains when both do.
-const STAGES: readonly Stage[] = ['serving', 'draining', 'leaving'];
+const STAGES: readonly Stage[] = ['serving', 'awaited', 'draining', 'leaving'];
 function uniqueById(servers: readonly WantedServer[]): readonly WantedServer[] {
   const byId = new Map<number, WantedServer>();
   for (const server of servers) {

@@ -57,10 +57,10 @@ export interface WantedServer {
 }
 
 /**
- * `serving`: gets connections. The others get no new ones: `draining` keeps what it has for as long as it is named so,
- * `leaving` for the drain time of its service.
+ * `serving`: gets connections. The others get no new ones: `awaited` none before it has answered, `draining` keeps what
+ * it has for as long as it is named so, `leaving` for the drain time of its service.
  */
-export type Stage = 'serving' | 'draining' | 'leaving';
+export type Stage = 'serving' | 'awaited' | 'draining' | 'leaving';
 
 export type WantedCheck =
   | { readonly kind: 'none' }

@@ -116,15 +116,19 @@ it('a standby that the cloudagent cannot reach holds up nobody', async () => {
   expect(failures).toEqual({});
 });
 
-it('an owner that the cloudagent cannot reach serves on; a new Service names it and the cause, and what it says to do helps', async () => {
+it('an owner that the cloudagent cannot reach serves on; Services that are new or changed name it and the cause, and what they say to do helps', async () => {
   const { owner: machine } = await roles();
+  await publish('changed-past-a-cut-owner');
   const { lag, failures } = await disturb({
     machine,
     begin: () => losePackets(lab, machine.name, 'control connection', 100),
     end: () => loseNothing(lab, machine.name),
     meanwhile: async () => {
       // Before the cloudagent has noticed: what it waits for then is not what it says in the end.
-      await cluster.apply(loadBalancerService('past-a-cut-owner', 'web'));
+      await cluster.apply(
+        loadBalancerService('past-a-cut-owner', 'web'),
+        loadBalancerService('changed-past-a-cut-owner', 'web', { ports: [{ port: 81, targetPort: 'http' }] }),
+      );
       const told = await eventually(async () => {
         const condition = await cluster.condition('past-a-cut-owner', 'Programmed', 'False');
         expect(condition).toMatchObject({ reason: 'OwnerUnreachable' });
@@ -136,8 +140,16 @@ it('an owner that the cloudagent cannot reach serves on; a new Service names it 
         const warnings = (await cluster.events('past-a-cut-owner')).filter(({ type }) => type === 'Warning');
         expect(warnings.map(({ message }) => message)).toContain(told);
       });
+      const changed = await cluster.condition('changed-past-a-cut-owner', 'Programmed', 'False');
+      expect(changed).toMatchObject({
+        reason: 'OwnerUnreachable',
+        message: `it is served as it was before its last change: ${told}`,
+      });
       await serving(machine, 'stop');
       console.log(`published: ${await cluster.address('past-a-cut-owner')}`);
+      await cluster.condition('changed-past-a-cut-owner', 'Programmed', 'True');
+      const address = await cluster.address('changed-past-a-cut-owner');
+      await eventually(() => lab.must('client', ['curl', '-sf', '-m', '1', `http://${address}:81/`]));
       await serving(machine, 'resume');
     },
   });

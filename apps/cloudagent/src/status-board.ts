@@ -38,6 +38,7 @@ export class StatusBoard {
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #dirty = new Set<string>();
   readonly #unsubscribe: (() => void)[];
+  readonly #firstGeneration: number;
   #look: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -46,6 +47,7 @@ export class StatusBoard {
   constructor(settings: StatusBoardSettings) {
     this.#settings = settings;
     const { keeper, fleet } = settings;
+    this.#firstGeneration = keeper.truth.counters.generation;
     this.#unsubscribe = [
       keeper.subscribe((committed) => this.#take(committed)),
       fleet.subscribe((set, notable) => this.#mark(this.#idsOf(set, notable))),
@@ -162,6 +164,7 @@ export class StatusBoard {
       vrrpInstance: vrrpInstanceOf(set),
       machines: set === '' ? [] : this.#settings.fleet.viewsOf(set),
       refusedBackends: held.served === undefined ? [] : admitPorts(held.served, truth).refused,
+      firstGeneration: this.#firstGeneration,
       now: this.#settings.now(),
     };
   }

@@ -52,6 +52,7 @@ const judge = (what: HeldLoadBalancer, machines: MachineView[], now = NOW) =>
     vrrpInstance: 'default',
     machines,
     refusedBackends: [],
+    firstGeneration: 5,
     now,
   });
 
@@ -170,6 +171,35 @@ describe('a load balancer that was published', () => {
     ]);
     expect(status).toMatchObject({ state: 'SERVING', message: expect.stringContaining('lb-1 (connection timed out)') });
     expect(judge(held({ published: true }), []).status.state).toBe('SERVING');
+  });
+
+  const cut = { connected: false, problem: 'connection timed out' };
+  const published = (generation = GENERATION) => held({ published: true, generation });
+
+  it('and changed says that the change does not reach the machine that has its addresses, why, and what to do', () => {
+    const { status } = judge(published(), [machine('lb-1', { owner: true, ...behind, ...cut }), machine('lb-2')]);
+    expect(status).toMatchObject({
+      state: 'SERVING',
+      reason: 'OWNER_UNREACHABLE',
+      message:
+        'it is served as it was before its last change: machine lb-1 owned its addresses when it was last heard, and cannot be told anything: lb-1 (connection timed out); mend that, or let another machine take over with `lbagent stop-serving` on lb-1',
+    });
+    const nobody = judge(published(), [machine('lb-1', { owner: true, ...behind, ...cut }), machine('lb-2', cut)]);
+    expect(nobody.status).toMatchObject({ state: 'SERVING', reason: 'MACHINES_UNREACHABLE' });
+    const unheard = judge(published(), [{ name: 'lb-1', acks: [], ...cut }, machine('lb-2')]);
+    expect(unheard.status).toMatchObject({ state: 'SERVING', reason: 'OWNER_UNREACHABLE' });
+  });
+
+  it.each<[string, HeldLoadBalancer, MachineView[]]>([
+    ['the machine that is cut off had applied it before', published(), [machine('lb-1', { owner: true, ...cut })]],
+    ['it changed in an earlier life of the cloudagent', published(5), [{ name: 'lb-1', acks: [], ...cut }]],
+    [
+      'another machine has the addresses now',
+      published(),
+      [machine('lb-1', { owner: true, ...behind, ...cut }), machine('lb-2', { owner: true, ...behind })],
+    ],
+  ])('says nothing of its last change when %s', (_, what, machines) => {
+    expect(judge(what, machines).status.reason).toBeUndefined();
   });
 
   it('is REFUSED when its new wish is, and keeps its addresses', () => {

@@ -35,7 +35,7 @@ export interface LoadBalancerStatus {
   readonly addresses: readonly Address[];
   readonly state: LoadBalancerState;
   readonly refusal?: Refusal;
-  /** With PENDING: it stays so until a person acts. */
+  /** With PENDING: it stays so until a person acts. With SERVING: its newest change is not served, until then. */
   readonly reason?: PendingReason;
   /** Why one of its families has no address, beside those it has. */
   readonly lacking?: Refusal;
@@ -69,6 +69,8 @@ export interface StatusContext {
   readonly machines: readonly MachineView[];
   /** Endpoints that are left out. */
   readonly refusedBackends: readonly RefusedBackend[];
+  /** What was changed later than this generation, no machine had when this life of the cloudagent began. */
+  readonly firstGeneration: number;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -110,7 +112,12 @@ export function statusOf(held: HeldLoadBalancer, context: StatusContext): Judged
   if (held.refusal !== undefined) {
     return { status: { ...base, state: 'REFUSED', refusal: held.refusal, message: held.refusal.message } };
   }
-  if (held.published) return { status: { ...base, state: 'SERVING', message: troubleOf(held, context) } };
+  if (held.published) {
+    const stale = staleReason(held, context);
+    const message = troubleOf(held, context);
+    const status = { ...base, state: 'SERVING', message } as const;
+    return { status: stale === undefined ? status : { ...status, reason: stale, message: `${AS_BEFORE}: ${message}` } };
+  }
   const progress = progressOf(held, context);
   switch (progress.kind) {
     case 'serving':
@@ -187,6 +194,19 @@ function unreachableOwner({ machines, vrrpInstance, set }: StatusContext): strin
       : `machine ${last.name} owned its addresses when it was last heard, and cannot be told anything: ${away(last)}`;
   const name = last?.name ?? 'that machine';
   return `${who}; mend that, or let another machine take over with \`lbagent stop-serving\` on ${name}`;
+}
+
+const AS_BEFORE = 'it is served as it was before its last change';
+
+/** Why a change of what was published is not served by whoever has its addresses; undefined: it is, or will be soon. */
+function staleReason(held: HeldLoadBalancer, context: StatusContext): PendingReason | undefined {
+  const { machines, firstGeneration } = context;
+  if (held.generation <= firstGeneration || machines.some((machine) => isOwner(machine, context))) return undefined;
+  const absent = machines.filter(({ connected }) => !connected);
+  const last = absent.filter(({ report }) => report?.ownedInstances.includes(context.vrrpInstance) === true);
+  const perhaps = last.length > 0 ? last : absent;
+  if (perhaps.every((machine) => appliedAt(machine, held.generation) !== undefined)) return undefined;
+  return machines.some(({ connected }) => connected) ? 'OWNER_UNREACHABLE' : 'MACHINES_UNREACHABLE';
 }
 
 function away({ name, problem }: MachineView): string {

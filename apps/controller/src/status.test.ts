@@ -51,6 +51,12 @@ it.each<[string, Verdict, readonly Ingress[], string[]]>([
     ['Accepted True Accepted', 'AddressAllocated True Allocated', 'Programmed False OwnerUnreachable'],
   ],
   [
+    'serving as it was before its last change',
+    wanted({ ...SERVING, reason: 'OWNER_UNREACHABLE', message: 'lb-1 cannot be told' }),
+    [ENTRY],
+    ['Accepted True Accepted', 'AddressAllocated True Allocated', 'Programmed False OwnerUnreachable'],
+  ],
+  [
     'serving at an address of one family, where another is lacking',
     wanted({ ...SERVING, lacking: refusal('NO_POOL', '', 'no free IPv6 address') }),
     [ENTRY],

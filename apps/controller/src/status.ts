@@ -8,7 +8,7 @@ export interface Served {
   readonly state: 'pending' | 'serving' | 'refused';
   /** With state refused. */
   readonly refusal?: Refusal;
-  /** With state pending: what keeps it so until a person acts, UPPER_SNAKE. */
+  /** UPPER_SNAKE: what keeps it pending, or its last change from being served, until a person acts. */
   readonly reason?: string;
   /** Why one of its families has no address, beside those it has. */
   readonly lacking?: Refusal;
@@ -176,6 +176,9 @@ function programmed(served: Served, published: boolean): WantedCondition {
   const { addresses, state, refusal, reason, message, lost, leftOut } = served;
   const type = PROGRAMMED;
   const exactMessage = false;
+  if (state === 'serving' && reason !== undefined) {
+    return { type, status: 'False', reason: camelCase(reason), message: clip(message), exactMessage };
+  }
   if (state === 'serving' && lost) {
     const text = clip(message || 'No LB machine says that it serves this address; see fairlead show.');
     return { type, status: 'Unknown', reason: 'MachinesUnreachable', message: text, exactMessage };

@@ -2622,7 +2622,7 @@ export namespace fairlead {
 
             /**
              * With state PENDING: what keeps it so until a person acts, UPPER_SNAKE, for programs; message says what to do.
-             * Empty: it is on its way.
+             * Empty: it is on its way. With state SERVING: what keeps its last change from being served, in the same way.
              */
             reason: string;
 
@@ -2682,7 +2682,7 @@ export namespace fairlead {
 
                 /**
                  * With state PENDING: what keeps it so until a person acts, UPPER_SNAKE, for programs; message says what to do.
-                 * Empty: it is on its way.
+                 * Empty: it is on its way. With state SERVING: what keeps its last change from being served, in the same way.
                  */
                 reason?: (string|null|undefined);
             }

@@ -56,7 +56,7 @@ describe('lines for ip -batch', () => {
   it('add an IPv6 address again, so that the kernel announces it', () => {
     expect(addAgainLines(on('fd00::1'))).toEqual([
       'addr del fd00::1/128 dev eth0',
-      'addr add fd00::1/128 dev eth0 metric 46130 preferred_lft 0',
+      'addr replace fd00::1/128 dev eth0 metric 46130 preferred_lft 0',
     ]);
   });
 

@@ -47,7 +47,7 @@ const PURE: readonly RegExp[] = [
   /^apps\/[^/]+\/src\/(plan|desired|status|authorise)\.ts$/,
   /^apps\/cloudagent\/src\/decisions\//,
   /^apps\/cloudagent\/src\/(plan-diff|push-decision|backends|declared|draft|mutable-truth|occupied|records|site|equal|pool-usage|connection-problem|findings)\.ts$/,
-  /^apps\/controller\/src\/(annotations|annotations-page|annotation-values|nearest|options|endpoints|families|not-served|requested|source-ranges|nodes|leadership|announce)\.ts$/,
+  /^apps\/controller\/src\/(annotations|annotations-page|annotation-values|contradictions|nearest|options|endpoints|families|not-served|requested|source-ranges|nodes|leadership|announce)\.ts$/,
   /^apps\/lbagent\/src\/(network-judgement|keepalived\/trouble|assign|plan-limits|choose-backends|drain-rules|draining|pod-routes|unfinished|difference|next-look|plan-servers|step|wanted|commands|advance|narrow|drift|node-check-choice|wanted-[^/]*)\.ts$/,
   /^apps\/[^/]+\/src\/(.*\/)?render[^/]*\.ts$/,
   /^apps\/lbagent\/src\/(plan-forwards|forwarding\/(base|buckets|conntrack|families|parse))\.ts$/,

@@ -25,6 +25,14 @@ export async function addClients(lab: Lab, count: number): Promise<string[]> {
   return addresses;
 }
 
+/** As `addClients`, for a site of both families: these are IPv6. */
+export async function addIpv6Clients(lab: Lab, count: number): Promise<string[]> {
+  const addresses = Array.from({ length: count }, (_, index) => `fd09::3:${(index + 1).toString(16)}`);
+  const batch = addresses.map((address) => `address add ${address}/64 dev eth0 nodad`).join('\n');
+  await lab.must('client', ['ip', '-batch', '-'], { stdin: `${batch}\n` });
+  return addresses;
+}
+
 /** Opens connections in order, and reads the first line of each. */
 export async function talk(lab: Lab, { address, port, from = [''], holdMs = 0 }: TalkOptions): Promise<Talk[]> {
   const argv = [process.execPath, '-e', TALK, JSON.stringify({ address, port, from, holdMs })];

@@ -7,6 +7,7 @@ import { kubernetes } from '../lab/kubernetes/start.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { Cluster, echoDeployment } from './cluster.ts';
 import { eventually } from './eventually.ts';
+import { ask } from './udp.ts';
 
 /** The page is about a site of its own; here its addresses and its cluster are those of the lab. */
 const inTheLab = (text: string): string =>
@@ -41,6 +42,16 @@ afterAll(async () => {
   await lab?.down();
 });
 
+async function connects(address: string, port: number): Promise<void> {
+  await lab.must('client', ['timeout', '2', 'bash', '-c', `exec 3<>/dev/tcp/${address}/${port}`]);
+}
+
+async function answers(address: string, port: number): Promise<void> {
+  const { client } = lab.site;
+  const [asked] = await ask(lab, address, port, [address.includes(':') ? client.address6! : client.address]);
+  expect(asked!.name).toMatch(/^web-/);
+}
+
 it.each(EXAMPLES.filter(({ refusal }) => refusal === undefined))(
   'line $line of docs/services.md, $name, is served as it stands there',
   async ({ name, yaml, ports }) => {
@@ -49,10 +60,9 @@ it.each(EXAMPLES.filter(({ refusal }) => refusal === undefined))(
     const addresses = await cluster.addresses(name, families);
     expect(addresses).toHaveLength(families);
     await cluster.condition(name, 'Accepted', 'True');
-    for (const { port, protocol = 'TCP' } of ports.filter((each) => each.protocol !== 'UDP')) {
+    for (const { port, protocol } of ports) {
       for (const address of addresses) {
-        const connect = `exec 3<>/dev/${protocol.toLowerCase()}/${address}/${port}`;
-        await eventually(() => lab.must('client', ['timeout', '2', 'bash', '-c', connect]));
+        await eventually(() => (protocol === 'UDP' ? answers(address, port) : connects(address, port)));
       }
     }
   },

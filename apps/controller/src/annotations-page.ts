@@ -17,8 +17,11 @@ has. A value that breaks its rule refuses the change of that Service alone: the 
 with \`fairlead.dev/\` and is not on this page is refused too, so that a slip does not pass in silence.
 `;
 
-function section(key: string, { purpose, otherwise, value }: Annotation<unknown>): string {
+const TCP_ALONE = 'not for them; a Service without a TCP port may not have it';
+
+function section(key: string, { purpose, otherwise, value, udp, tcpAlone }: Annotation<unknown>): string {
   const examples = value.examples.map((example) => `\`${example}\``).join(', ');
+  const ofUdp = udp ?? (tcpAlone === true ? TCP_ALONE : undefined);
   return `## ${key}
 
 ${purpose}
@@ -26,5 +29,5 @@ ${purpose}
 - **Write** ${value.rule}.
 - **For example** ${examples}.
 - **Without it** ${otherwise}.
-`;
+${ofUdp === undefined ? '' : `- **UDP ports** ${ofUdp}.\n`}`;
 }

@@ -28,6 +28,10 @@ export interface Annotation<T> {
   readonly purpose: string;
   /** What happens without it. */
   readonly otherwise: string;
+  /** What it means for UDP ports, one sentence; absent: the same as for TCP. */
+  readonly udp?: string;
+  /** It means nothing for UDP: a Service without a TCP port may not have it. */
+  readonly tcpAlone?: true;
   readonly value: ValueKind<T>;
   /** Reason of the refusal of a bad value; INVALID_ANNOTATION when absent. */
   readonly reason?: string;
@@ -80,18 +84,21 @@ export const ANNOTATIONS = {
       'Which backend a new connection goes to: each in turn, the one with fewest connections, by a consistent hash of the client’s address (`source`), or by one of both addresses and both ports (`hash`).',
     otherwise: '`roundrobin`',
     value: ALGORITHM,
+    udp: 'flows go by a hash of the client’s address and port, with `source` by one of its address alone; `roundrobin` and `leastconn` are for TCP ports',
   }),
   'fairlead.dev/load-distribution': row({
     served: true,
     purpose: 'The same in two words: `Default` spreads connections, `SourceIP` is the algorithm `source`.',
     otherwise: '`Default`',
     value: choice(['Default', 'SourceIP']),
+    udp: 'as with `algorithm`',
   }),
   'fairlead.dev/timeout-connect': row({
     served: true,
     purpose: 'How long a backend may take to answer a new connection before another one is tried.',
     otherwise: '`10s`',
     value: duration(TIMEOUT_RANGE_MS),
+    tcpAlone: true,
   }),
   'fairlead.dev/timeout-client': row({
     served: true,
@@ -99,6 +106,7 @@ export const ANNOTATIONS = {
       'How long a client may be silent before its connection is closed. What is sent in either direction counts. `timeout-tunnel` replaces it.',
     otherwise: 'as `timeout-tunnel` says',
     value: duration(TIMEOUT_RANGE_MS),
+    tcpAlone: true,
   }),
   'fairlead.dev/timeout-server': row({
     served: true,
@@ -106,12 +114,14 @@ export const ANNOTATIONS = {
       'How long a backend may be silent before the connection is closed. With `timeout-client` the shorter of both counts. `timeout-tunnel` replaces it.',
     otherwise: 'as `timeout-tunnel` says',
     value: duration(TIMEOUT_RANGE_MS),
+    tcpAlone: true,
   }),
   'fairlead.dev/timeout-tunnel': row({
     served: true,
     purpose: 'How long an established connection may be silent in both directions before it is closed.',
     otherwise: '`24d`, or the shorter of `timeout-client` and `timeout-server`',
     value: duration(TIMEOUT_RANGE_MS),
+    tcpAlone: true,
   }),
   'fairlead.dev/max-connections': row({
     served: true,
@@ -119,6 +129,7 @@ export const ANNOTATIONS = {
       'How many connections the Service may have at once, all its ports together, on the machine that owns its address. More are closed at once.',
     otherwise: 'no limit',
     value: count(MAX_CONNECTIONS_RANGE),
+    tcpAlone: true,
   }),
   'fairlead.dev/proxy-protocol': row({
     served: true,
@@ -126,6 +137,8 @@ export const ANNOTATIONS = {
       'Backends are told the client’s address by the PROXY protocol at the beginning of each connection. They must expect it.',
     otherwise: 'backends see the address of the LB machine',
     value: PROXY_PROTOCOL,
+    udp: 'not for them: in a Service that has some, the TCP ports must be named',
+    tcpAlone: true,
   }),
   'fairlead.dev/check': row({
     served: true,
@@ -133,30 +146,39 @@ export const ANNOTATIONS = {
       'How a backend is known to be alive: by the one check per node that all Services share (`node`), by a connection to the Service’s own node port (`node-port`), or by HTTP GET there.',
     otherwise: '`node`; with `externalTrafficPolicy: Local` always `healthCheckNodePort`',
     value: CHECK,
+    udp: 'they go by the check of the node, with `externalTrafficPolicy: Local` by `healthCheckNodePort`',
+    tcpAlone: true,
   }),
   'fairlead.dev/check-status': row({
     served: true,
     purpose: 'With `check: http:…`, the one status that means alive.',
     otherwise: 'every 2xx and 3xx',
     value: count(HTTP_STATUS_RANGE),
+    tcpAlone: true,
   }),
   'fairlead.dev/check-interval': row({
     served: true,
     purpose: 'How often a check of the Service’s own is made; without `check`, it is `node-port`.',
     otherwise: '`1s`',
     value: duration(CHECK_INTERVAL_RANGE_MS),
+    udp: 'only with `externalTrafficPolicy: Local`, for the check at `healthCheckNodePort`',
+    tcpAlone: true,
   }),
   'fairlead.dev/check-rise': row({
     served: true,
     purpose: 'How many checks in a row must pass before a dead backend gets connections again.',
     otherwise: '`1`',
     value: count(CHECK_COUNT_RANGE),
+    udp: 'only with `externalTrafficPolicy: Local`, for the check at `healthCheckNodePort`',
+    tcpAlone: true,
   }),
   'fairlead.dev/check-fall': row({
     served: true,
     purpose: 'How many checks in a row must fail before a backend gets no new connections.',
     otherwise: '`2`',
     value: count(CHECK_COUNT_RANGE),
+    udp: 'only with `externalTrafficPolicy: Local`, for the check at `healthCheckNodePort`',
+    tcpAlone: true,
   }),
 } as const;
 
@@ -170,6 +192,11 @@ const ROWS = new Map<string, Annotation<unknown>>(Object.entries(ANNOTATIONS));
 
 export function servedAnnotations(): readonly string[] {
   return [...ROWS].filter(([, { served }]) => served).map(([key]) => key);
+}
+
+/** Those that mean nothing where there is no TCP port. */
+export function forTcpAlone(): readonly AnnotationKey[] {
+  return (Object.keys(ANNOTATIONS) as AnnotationKey[]).filter((key) => ROWS.get(key)!.tcpAlone === true);
 }
 
 /** The field of a refusal that is about an annotation. */

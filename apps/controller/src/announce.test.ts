@@ -107,6 +107,16 @@ it.each<[string, Verdict, string[]]>([
   expect(reasons(announceChange(before, change, false))).toEqual(expected);
 });
 
+it('advises the PROXY protocol to those who hide clients of TCP, and not for UDP', () => {
+  const said = (...protocols: string[]): string => {
+    const parts = { spec: { ...LOCAL.spec, ports: protocols.map((protocol) => ({ ...HTTP, protocol })) } };
+    const told = announceEnsured(service(parts), wish(parts), ENSURED, [node()]);
+    return told.find(({ reason }) => reason === 'ClientAddressHidden')!.message;
+  };
+  expect(said('TCP', 'UDP')).toContain('fairlead.dev/proxy-protocol');
+  expect(said('UDP')).toMatch(/forwards UDP in its own name/);
+});
+
 it('tells a second wish that cannot be served apart from the first', () => {
   const about = (message: string): string[] => {
     const verdict = { kind: 'refused', refusals: [refusal('INVALID_ANNOTATION', 'x', message)] } as const;

@@ -111,9 +111,12 @@ export function announceNodeRefused({ node, refusal }: NodeRefusal): Announcemen
 
 /** What may surprise because backends see the LB machine's address. */
 function warningsOfAddress(service: ServiceObject, wanted: LoadBalancer): Announcement[] {
-  const hidden = wanted.ports.some((port) => isLocal(port) && port.proxyProtocol === undefined);
+  const hidden = wanted.ports.filter((port) => isLocal(port) && port.proxyProtocol === undefined);
   const pinned = wanted.affinity !== undefined && wanted.ports.some(({ target }) => target.kind === 'node-port');
-  return [...(hidden ? [clientAddressHidden(service)] : []), ...(pinned ? [clientsPinned(service)] : [])];
+  return [
+    ...(hidden.length > 0 ? [clientAddressHidden(service, hidden)] : []),
+    ...(pinned ? [clientsPinned(service)] : []),
+  ];
 }
 
 function clientsPinned(service: ServiceObject): Announcement {
@@ -124,13 +127,18 @@ function clientsPinned(service: ServiceObject): Announcement {
   return { ...normal(service, 'ClientsPinned', message), once: true };
 }
 
-function clientAddressHidden(service: ServiceObject): Announcement {
-  const message =
-    'externalTrafficPolicy Local does not keep client addresses here: HAProxy ends the connection, so pods see the ' +
-    "LB machine's address. Pods that understand the PROXY protocol are told the client's by the annotation " +
-    'fairlead.dev/proxy-protocol: v2.';
+function clientAddressHidden(service: ServiceObject, hidden: readonly Port[]): Announcement {
+  const message = hidden.some(({ protocol }) => protocol === 'TCP') ? HIDDEN_OF_TCP : HIDDEN_OF_UDP;
   return { ...normal(service, 'ClientAddressHidden', message), once: true };
 }
+
+const HIDDEN_OF_TCP =
+  'externalTrafficPolicy Local does not keep client addresses here: HAProxy ends the connection, so pods see the ' +
+  "LB machine's address. Pods that understand the PROXY protocol are told the client's by the annotation " +
+  'fairlead.dev/proxy-protocol: v2.';
+const HIDDEN_OF_UDP =
+  'externalTrafficPolicy Local does not keep client addresses here: the LB machine forwards UDP in its own name, ' +
+  "so pods see the LB machine's address.";
 
 function normal(service: ServiceObject, reason: string, message: string): Announcement {
   return { regarding: regarding(service), type: 'Normal', reason, message: clip(message), about: '', once: false };

@@ -41,15 +41,6 @@ it.each<[string, ServiceParts, string, string]>([
     'spec.ports[0].nodePort',
   ],
   [
-    'UDP to pods',
-    {
-      metadata: { annotations: { 'fairlead.dev/backend-mode': 'pod' } },
-      spec: { ports: [HTTP, { ...HTTP, protocol: 'UDP' }] },
-    },
-    'PROTOCOL_NOT_SERVED',
-    'spec.ports[1].protocol',
-  ],
-  [
     'a backend mode that there is not',
     annotated('fairlead.dev/backend-mode', 'Pod'),
     'INVALID_ANNOTATION',

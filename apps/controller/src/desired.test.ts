@@ -76,6 +76,43 @@ it.each<[string, ServiceParts]>([
   });
 });
 
+it('sends flows straight to the pods by the port of that name and protocol', () => {
+  const both = {
+    ...slice(['a', 'ready'], ['b', 'ending']),
+    ports: [
+      { name: 'dns-tcp', protocol: 'TCP', port: 5353 },
+      { name: 'dns', protocol: 'UDP', port: 5300 },
+    ],
+  };
+  const other = { ...slice(['c', 'ready']), name: 'front-2', ports: [{ name: 'dns', protocol: 'UDP', port: 5301 }] };
+  const wish = ask(
+    {
+      spec: {
+        allocateLoadBalancerNodePorts: false,
+        ports: [
+          { name: 'dns-tcp', protocol: 'TCP', port: 53 },
+          { name: 'dns', protocol: 'UDP', port: 53 },
+        ],
+      },
+    },
+    { slices: [both, other] },
+  );
+  const at = (node: string, address: string, port: number, draining = false) => ({ node, address, port, draining });
+  const [tcp, udp] = [
+    [at('a', '10.200.97.2', 5353), at('b', '10.200.98.3', 5353, true)],
+    [at('a', '10.200.97.2', 5300), at('b', '10.200.98.3', 5300, true), at('c', '10.200.99.2', 5301)],
+  ];
+  expect(wish).toMatchObject({
+    loadBalancer: {
+      backendMode: 'pod',
+      ports: [
+        { protocol: 'TCP', port: 53, target: { endpoints: tcp } },
+        { protocol: 'UDP', port: 53, target: { endpoints: udp } },
+      ],
+    },
+  });
+});
+
 it('lets nodes whose pods end or are not ready keep the connections they have', () => {
   const local = { spec: { externalTrafficPolicy: 'Local', healthCheckNodePort: 31_000 } };
   const targetOf = (...slices: SliceObject[]): unknown => {

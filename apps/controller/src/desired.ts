@@ -159,11 +159,6 @@ function refusedPort(port: ServicePort, path: string, mode: Mode): Refusal[] {
       ),
     ];
   }
-  if (mode === 'pod' && protocolOf(port) !== 'TCP') {
-    const sentence =
-      'is not served in pod mode, only TCP is: move this port to a Service of its own that uses node ports.';
-    return [refusal('PROTOCOL_NOT_SERVED', `${path}.protocol`, `${path}.protocol: ${protocolOf(port)} ${sentence}`)];
-  }
   const refusals: Refusal[] = [];
   if (!isPort(port.port)) {
     refusals.push(refusal('INVALID_PORT', `${path}.port`, `${path}.port: must be a number from 1 to 65535.`));

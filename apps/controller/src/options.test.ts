@@ -17,6 +17,7 @@ function wanted(annotations: Readonly<Record<string, string>>, spec: Partial<Ser
   return wish.loadBalancer;
 }
 
+const DNS = { name: 'dns', protocol: 'UDP', port: 53, nodePort: 30_053 };
 const HTTPS = { name: 'https', port: 443, nodePort: 30_443 };
 const LOCAL = { externalTrafficPolicy: 'Local', healthCheckNodePort: 32_000 };
 
@@ -79,11 +80,10 @@ describe('affinity', () => {
     expect(wanted({}, { sessionAffinity: 'ClientIP', ...spec }).affinity).toEqual({ timeoutSeconds });
   });
 
-  it('of clients that speak UDP is refused', () => {
-    const ports = [HTTP, { ...HTTP, protocol: 'UDP' }];
-    expect(ask({}, { sessionAffinity: 'ClientIP', ports })).toMatchObject({
-      refusals: [{ field: 'spec.sessionAffinity' }],
-    });
+  it('is for UDP ports too, alone and beside TCP', () => {
+    const spec = { sessionAffinity: 'ClientIP', affinityTimeoutSeconds: 60 };
+    for (const ports of [[DNS], [HTTP, DNS]])
+      expect(wanted({}, { ...spec, ports }).affinity).toEqual({ timeoutSeconds: 60 });
   });
 
   it('of none is none', () => {
@@ -108,4 +108,64 @@ it.each<[string, Readonly<Record<string, string>>, Partial<ServiceSpec>, string]
   expect(wish.kind === 'refused' && wish.refusals.map(({ field }) => field)).toEqual([
     annotationField(`fairlead.dev/${key}`),
   ]);
+});
+
+describe('beside UDP ports', () => {
+  const refused = (annotations: Readonly<Record<string, string>>, spec: Partial<ServiceSpec>): readonly string[] => {
+    const wish = ask(annotations, spec);
+    return wish.kind === 'refused' ? wish.refusals.map(({ message }) => message) : [];
+  };
+  const UDP = { ports: [DNS] };
+  const MIXED = { ports: [HTTP, DNS, { ...HTTP, name: 'dns-tcp', port: 53 }] };
+
+  it.each<Readonly<Record<string, string>>>([
+    { 'timeout-connect': '1s' },
+    { 'timeout-client': '1s' },
+    { 'timeout-server': '1s' },
+    { 'timeout-tunnel': '1s' },
+    { 'max-connections': '5' },
+    { 'proxy-protocol': 'v2:80' },
+    { check: 'node-port' },
+    { check: 'http:/', 'check-status': '200' },
+    { 'check-interval': '1s' },
+    { 'check-rise': '2' },
+    { 'check-fall': '2' },
+    { algorithm: 'leastconn' },
+    { algorithm: 'roundrobin' },
+  ])('%j is taken for the TCP ports, and refused where there is none', (annotations) => {
+    const { ports } = wanted(annotations, MIXED);
+    expect(ports.find(({ protocol }) => protocol === 'UDP')).toEqual(wanted({}, MIXED).ports[1]);
+    const messages = refused(annotations, UDP);
+    expect(messages).toHaveLength(Object.keys(annotations).length);
+    for (const message of messages) expect(message).toMatch(/is for TCP ports, of which this Service has none/);
+  });
+
+  it.each([{ algorithm: 'source' }, { algorithm: 'hash' }, { 'load-distribution': 'SourceIP' }])(
+    '%j is for UDP too',
+    (annotations) => {
+      expect(wanted(annotations, UDP).options).toEqual(wanted(annotations).options);
+    },
+  );
+
+  it('asks healthCheckNodePort at the pace that the Service says', () => {
+    const { ports, options } = wanted({ 'check-fall': '5' }, { ...UDP, ...LOCAL });
+    expect([ports[0]!.check.kind, options?.checkPace?.fall]).toEqual(['http', 5]);
+  });
+
+  it.each([
+    ['v2', 'not served for UDP, which port 53 is; name the TCP ports that are to have it, as in v2:80,53'],
+    ['v1:80,54', '54 is no TCP port of this Service'],
+  ])('the PROXY protocol as %s is refused with what to write', (value, said) => {
+    expect(refused({ 'proxy-protocol': value }, MIXED).join()).toContain(said);
+  });
+
+  it('the PROXY protocol is told to the TCP port of a number, and refused where the number is UDP alone', () => {
+    expect(wanted({ 'proxy-protocol': 'v2:53' }, MIXED).ports.map((port) => port.proxyProtocol)).toEqual([
+      undefined,
+      undefined,
+      2,
+    ]);
+    const messages = refused({ 'proxy-protocol': 'v2:80,53' }, { ports: [HTTP, DNS] });
+    expect(messages.join()).toContain('port 53 is UDP, for which the PROXY protocol is not served');
+  });
 });

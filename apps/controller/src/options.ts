@@ -1,7 +1,8 @@
 import type { Affinity, Check, CheckPace, LoadBalancer, Options, Port, Refusal } from '@fairlead/model';
 import { AFFINITY_RANGE_SECONDS, refusal } from '@fairlead/model';
-import { annotationField, type AnnotationKey, type AnnotationValues } from './annotations.ts';
+import type { AnnotationValues } from './annotations.ts';
 import type { ServiceSpec } from './cluster/objects.ts';
+import { contradictions } from './contradictions.ts';
 
 /** What a Service says of how its connections are treated. */
 export interface RequestedOptions {
@@ -19,7 +20,7 @@ export function requestedOptions(spec: ServiceSpec, values: AnnotationValues): R
   const options = optionsOf(values);
   const check = ownCheck(values);
   return {
-    refusals: [...affinity.refusals, ...refusedTogether(spec, values)],
+    refusals: [...affinity.refusals, ...contradictions(spec, values)],
     common: {
       ...(affinity.value === undefined ? {} : { affinity: affinity.value }),
       ...(Object.keys(options).length === 0 ? {} : { options }),
@@ -39,7 +40,7 @@ export function requestedOptions(spec: ServiceSpec, values: AnnotationValues): R
 /** As the Kubernetes API fills it in. */
 const DEFAULT_AFFINITY_SECONDS = 10_800;
 
-function requestedAffinity({ sessionAffinity, affinityTimeoutSeconds, ports }: ServiceSpec): {
+function requestedAffinity({ sessionAffinity, affinityTimeoutSeconds }: ServiceSpec): {
   readonly value?: Affinity;
   readonly refusals: readonly Refusal[];
 } {
@@ -47,11 +48,6 @@ function requestedAffinity({ sessionAffinity, affinityTimeoutSeconds, ports }: S
   if (sessionAffinity !== 'ClientIP') {
     const field = 'spec.sessionAffinity';
     const message = `${field}: ${JSON.stringify(sessionAffinity.slice(0, 64))} is not known; set it to None or ClientIP.`;
-    return { refusals: [refusal('AFFINITY_NOT_SERVED', field, message)] };
-  }
-  if (ports.some((port) => port.protocol === 'UDP')) {
-    const field = 'spec.sessionAffinity';
-    const message = `${field}: ClientIP is served for TCP only; set it to None, or move the UDP ports to a Service of their own.`;
     return { refusals: [refusal('AFFINITY_NOT_SERVED', field, message)] };
   }
   const timeoutSeconds = affinityTimeoutSeconds ?? DEFAULT_AFFINITY_SECONDS;
@@ -106,71 +102,3 @@ function ownCheck(values: AnnotationValues): Check | undefined {
   }
   return check?.kind === 'node-port' || checkPaceOf(values) ? { kind: 'tcp' } : undefined;
 }
-
-/** Values that are sound by themselves and cannot be honoured beside what else the Service says. */
-function refusedTogether(spec: ServiceSpec, values: AnnotationValues): readonly Refusal[] {
-  const tcp = spec.ports.filter((port) => (port.protocol ?? 'TCP') === 'TCP').map((port) => port.port);
-  const local = spec.externalTrafficPolicy === 'Local';
-  const check = values['fairlead.dev/check'];
-  const strange = proxyPorts(values).find((port) => !tcp.includes(port));
-  const algorithm = values['fairlead.dev/algorithm'];
-  const rules: readonly (readonly [AnnotationKey, boolean, string])[] = [
-    [
-      'fairlead.dev/proxy-protocol',
-      strange !== undefined,
-      `${strange} is no TCP port of this Service; name those it has.`,
-    ],
-    [
-      'fairlead.dev/load-distribution',
-      algorithm !== undefined &&
-        values['fairlead.dev/load-distribution'] !== (algorithm === 'source' ? 'SourceIP' : 'Default'),
-      `contradicts fairlead.dev/algorithm, which is ${algorithm}; remove one of the two.`,
-    ],
-    [
-      'fairlead.dev/check',
-      local,
-      'with externalTrafficPolicy Local nodes are asked at healthCheckNodePort; remove the annotation.',
-    ],
-    [
-      'fairlead.dev/check-status',
-      check?.kind !== 'http',
-      'only an HTTP check has a status; set fairlead.dev/check to http:PATH.',
-    ],
-    ...PACE_KEYS.map((key): readonly [AnnotationKey, boolean, string] => [
-      key,
-      check?.kind === 'node',
-      'the check of the node is shared by all Services; set fairlead.dev/check to node-port or http:PATH.',
-    ]),
-    ...TCP_ONLY.map((key): readonly [AnnotationKey, boolean, string] => [
-      key,
-      tcp.length === 0,
-      'is for TCP ports, of which this Service has none; remove it.',
-    ]),
-  ];
-  return rules.flatMap(([key, broken, sentence]) => {
-    if (!broken || values[key] === undefined) return [];
-    const field = annotationField(key);
-    return [refusal('INVALID_ANNOTATION', field, `${field}: ${sentence}`)];
-  });
-}
-
-function proxyPorts(values: AnnotationValues): readonly number[] {
-  const ports = values['fairlead.dev/proxy-protocol']?.ports;
-  return ports === undefined || ports === 'all' ? [] : ports;
-}
-
-const PACE_KEYS = ['fairlead.dev/check-interval', 'fairlead.dev/check-rise', 'fairlead.dev/check-fall'] as const;
-
-const TCP_ONLY: readonly AnnotationKey[] = [
-  'fairlead.dev/algorithm',
-  'fairlead.dev/load-distribution',
-  'fairlead.dev/timeout-connect',
-  'fairlead.dev/timeout-client',
-  'fairlead.dev/timeout-server',
-  'fairlead.dev/timeout-tunnel',
-  'fairlead.dev/max-connections',
-  'fairlead.dev/proxy-protocol',
-  'fairlead.dev/check',
-  'fairlead.dev/check-status',
-  ...PACE_KEYS,
-];

@@ -9,6 +9,9 @@ export type NodeCheckChoice =
   /** Nothing to ask is known: nodes count as alive. */
   | { readonly kind: 'none' };
 
+/** How the nodes of a cluster are asked, over each family. */
+export type NodeCheckChoices = Readonly<Record<AddressFamily, NodeCheckChoice>>;
+
 /** kube-proxy's default healthzBindAddress port. */
 export const HEALTHZ_PORT = 10256;
 

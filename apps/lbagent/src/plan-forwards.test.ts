@@ -1,5 +1,5 @@
-import { address, type Node, type Port } from '@fairlead/model';
-import { expect, it } from 'vitest';
+import { address, type Endpoint, type LoadBalancer, type Node, type Port } from '@fairlead/model';
+import { describe, expect, it } from 'vitest';
 import type { View } from './advance.ts';
 import { drainRules } from './drain-rules.ts';
 import { plan } from './plan.ts';
@@ -104,12 +104,83 @@ it('a node that drains keeps its flows and gets no new ones', () => {
   expect(forwards(plan(wanted([nodePort(53, UDP)], THREE_NODES.slice(1)), view, OPTIONS).steps)).toEqual([`${KEY} 23`]);
 });
 
-it('a backend that is no node and says nothing about its health counts as alive, and is asked no connection', () => {
+it('a backend that is on no node that is known counts as alive, and is asked no connection', () => {
   const endpoints = [{ name: 'a', address: address('10.0.0.5'), port: 53, draining: false }];
   const port = nodePort(53, { ...UDP, target: { kind: 'endpoints', endpoints }, check: { kind: 'tcp' } });
   const { steps } = plan(wanted([port]), freshView(), OPTIONS);
   expect(steps.flatMap((step) => (step.kind === 'add-server' ? [step.server.check.kind] : []))).toEqual(['none']);
   expect(forwards(steps)).toEqual([`${KEY} 5`]);
+});
+
+const ENDPOINTS = [
+  { name: 'dns-a', address: address('10.200.1.5'), port: 5353, draining: false, node: 'node-1' },
+  { name: 'dns-b', address: address('10.200.2.6'), port: 5353, draining: false, node: 'node-2' },
+];
+const pods = (endpoints: readonly Endpoint[], nodes: readonly Node[] = THREE_NODES): Wanted => {
+  const port = nodePort(53, { ...UDP, target: { kind: 'endpoints', endpoints }, check: { kind: 'tcp' } });
+  return wantedOf(stateOf([placed('a', VIP, [port], { backendMode: 'pod' })], nodeSet(nodes)), READ);
+};
+
+it('pods get flows at their own port while their node is alive', () => {
+  const all = pods(ENDPOINTS);
+  const view = served(all);
+  expect(view.forwards.get(KEY)).toBeDefined();
+  find(view, 'nodes_healthz', 'n1', false);
+  const { steps } = plan(all, view, OPTIONS);
+  expect(forwards(steps)).toEqual([`${KEY} 5`]);
+  const [step] = steps.filter(({ kind }) => kind === 'forward');
+  expect(step).toMatchObject({ forward: { backends: [{ name: 'dns-a', address: '10.200.1.5', port: 5353 }] } });
+});
+
+it('a pod that ends keeps its flows, gets no new ones, and is forgotten when it is gone', () => {
+  const view = served(pods(ENDPOINTS));
+  const ending = [{ ...ENDPOINTS[0]!, draining: true }, ENDPOINTS[1]!];
+  const { steps } = plan(pods(ending), view, OPTIONS);
+  expect(forwards(steps)).toEqual([`${KEY} 6 5`]);
+  carryOut(steps, view);
+  expect(forwards(plan(pods(ENDPOINTS.slice(1)), view, OPTIONS).steps)).toEqual([`${KEY} 6`]);
+});
+
+it('pods leave with their node, and keep the flows they have', () => {
+  const view = served(pods(ENDPOINTS));
+  const draining = [node('node-1', { draining: true }), ...THREE_NODES.slice(1)];
+  expect(forwards(plan(pods(ENDPOINTS, draining), view, OPTIONS).steps)).toEqual([`${KEY} 6 5`]);
+});
+
+it('an address gets flows to backends of its own family alone', () => {
+  const [v4, v6] = [ENDPOINTS[0]!, { ...ENDPOINTS[1]!, address: address('fd00::6') }];
+  const both = { families: ['ipv4', 'ipv6'], target: { kind: 'endpoints', endpoints: [v4, v6] } } as const;
+  const port = nodePort(53, { ...UDP, target: both.target, check: { kind: 'tcp' } });
+  const lb = placed('a', [VIP, 'fd00::150'], [port], { families: both.families });
+  const asked = wantedOf(stateOf([lb], nodeSet([])), { ...READ, families: both.families });
+  const steps = plan(asked, freshView(), OPTIONS).steps;
+  expect(forwards(steps)).toEqual([`${KEY} 5`, 'fd00::150|53/udp 6']);
+});
+
+describe('clients that stay', () => {
+  const spread = (change: Partial<LoadBalancer>, ports = [nodePort(53, UDP)]): Wanted =>
+    wantedOf(stateOf([placed('a', VIP, ports, change)], nodeSet(THREE_NODES)), READ);
+  const STICKY = { affinity: { timeoutSeconds: 60 } };
+
+  it.each<[string, Partial<LoadBalancer>, true | undefined]>([
+    ['with affinity', STICKY, true],
+    ['by algorithm source', { options: { algorithm: 'source' } }, true],
+    ['not by another algorithm', { options: { algorithm: 'hash' } }, undefined],
+    ['not without being asked', {}, undefined],
+  ])('go by their address: %s', (_how, change, byClient) => {
+    const { steps } = plan(spread(change), freshView(), OPTIONS);
+    const found = steps.flatMap((step) => (step.kind === 'forward' ? [step.forward.byClient] : []));
+    expect(found).toEqual([byClient]);
+  });
+
+  it('are told from flows that spread, so a switch is a change of the one rule; UDP waits for no reload', () => {
+    const view = served(spread({}));
+    const { steps, assignment } = plan(spread(STICKY), view, OPTIONS);
+    expect(steps.map(({ kind }) => kind)).toEqual(['forward']);
+    expect(assignment.unplaced).toEqual([]);
+    carryOut(steps, view);
+    expect(plan(spread({}), view, OPTIONS).steps.map(({ kind }) => kind)).toEqual(['forward']);
+  });
 });
 
 it('a port that goes is forwarded no more, and its address stays for the others', () => {

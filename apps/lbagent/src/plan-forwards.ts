@@ -70,8 +70,8 @@ function forwardOf(
   const last = postponed.includes(backend) ? lastOnes(servers, running) : [];
   const backends = alive.length > 0 ? alive : last;
   if (backends.length === 0) return undefined;
-  const { vip, port, loadBalancerId } = service;
-  return { vip, port, loadBalancerId, backends, draining: going };
+  const { vip, port, loadBalancerId, byClient } = service;
+  return { vip, port, loadBalancerId, ...(byClient ? { byClient } : {}), backends, draining: going };
 }
 
 function isNodeAlive(

@@ -10,9 +10,6 @@ import {
   isCheckPath,
   type LoadBalancer,
   type MachineConfig,
-  type Node,
-  nodeAddressFor,
-  type NodeSet,
   type PlacedAddress,
   type PlacedLoadBalancer,
   type Port,
@@ -20,14 +17,12 @@ import {
   refusal,
   specialUse,
 } from '@fairlead/model';
-import { chooseEndpoints, chooseNodes } from './choose-backends.ts';
-import { type NodeCheckChoice, nodeCheckOf } from './node-check-choice.ts';
-import { profileOf, quotaOf } from './wanted-options.ts';
+import { type Backend, backendsOf, type KnownNodes } from './wanted-backends.ts';
+import { profileOf, quotaOf, spreadOf } from './wanted-options.ts';
 import {
   type NodeCheck,
   nodeCheckKey,
   type Stage,
-  type WantedCheck,
   type WantedServer,
   type WantedService,
   type WantedVip,
@@ -48,16 +43,10 @@ export type Reading =
   | { readonly refused: Refusal };
 
 /** All that a reading depends on besides the load balancer. */
-export interface Surroundings {
+export interface Surroundings extends KnownNodes {
   readonly config: MachineConfig;
   readonly families: readonly AddressFamily[];
-  /** Nodes of its cluster; undefined: none known. */
-  readonly nodeSet: NodeSet | undefined;
-  readonly choices: NodeCheckChoices;
 }
-
-/** How its nodes are asked, over each family. */
-export type NodeCheckChoices = Readonly<Record<AddressFamily, NodeCheckChoice>>;
 
 export function readLoadBalancer(placed: PlacedLoadBalancer, around: Surroundings): Reading {
   const vips: WantedVip[] = [];
@@ -129,50 +118,8 @@ function oneService(
   const allowed = lb.sourceRanges && allowedSources(lb.sourceRanges, familyOf(vip));
   const limit = allowed ? { allowed } : {};
   const quota = port.protocol === 'UDP' ? {} : quotaOf(lb);
-  const rest = { protocol: port.protocol, profile, servers, ...drain, ...limit, ...quota };
+  const rest = { protocol: port.protocol, profile, ...spreadOf(lb, port), servers, ...drain, ...limit, ...quota };
   return { service: { key, loadBalancerId: lb.id, owner, vip, port: port.port, ...rest } };
-}
-
-type Backend = Omit<WantedServer, 'id'>;
-
-function backendsOf(lb: LoadBalancer, port: Port, vip: Address, around: Surroundings): readonly Backend[] {
-  const { target } = port;
-  const { nodeSet, choices } = around;
-  if (target.kind === 'endpoints') {
-    const check = checkOf(lb, port, undefined);
-    // A pod has an address of each family; what is not in Kubernetes has those that it was declared with.
-    const isWanted = (address: Address): boolean => lb.backendMode !== 'pod' || familyOf(address) === familyOf(vip);
-    const endpoints = target.endpoints.filter(({ address }) => isWanted(address));
-    return chooseEndpoints(endpoints, nodeSet).map(({ endpoint: { name, address, port: number }, stage }) => {
-      return { label: name, address, port: number, stage, check };
-    });
-  }
-  if (!nodeSet) return [];
-  const addressOf = (node: Node) => nodeAddressFor(node, familyOf(vip), lb.families);
-  const reachable = { ...nodeSet, nodes: nodeSet.nodes.filter((node) => addressOf(node) !== undefined) };
-  return chooseNodes(reachable, target, lb.id).flatMap(({ node, stage }) => {
-    const address = addressOf(node);
-    if (address === undefined) return [];
-    const check = checkOf(lb, port, { address, choice: choices[familyOf(address)] });
-    const lastResort = target.lastResort ? { lastResort: true as const } : {};
-    return [{ label: node.name, address, port: target.nodePort, stage, check, ...lastResort }];
-  });
-}
-
-function checkOf(
-  { options }: LoadBalancer,
-  { check: asked, protocol }: Port,
-  node: { address: Address; choice: NodeCheckChoice } | undefined,
-): WantedCheck {
-  const pace = options?.checkPace ? { pace: options.checkPace } : {};
-  // What speaks UDP takes no connection, and need not answer what it does not understand.
-  const itself: WantedCheck = protocol === 'UDP' ? { kind: 'none' } : { kind: 'tcp', ...pace };
-  if (asked.kind === 'tcp') return itself;
-  if (asked.kind === 'http') return { kind: 'http', port: asked.port, ...pace };
-  // A backend that is not a node has nothing to share: it is asked itself.
-  if (!node) return itself;
-  const check = nodeCheckOf(node.address, node.choice);
-  return check ? { kind: 'node', check } : { kind: 'none' };
 }
 
 function definition({ address, port, check, proxyProtocol }: Backend): string {

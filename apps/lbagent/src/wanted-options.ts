@@ -19,6 +19,12 @@ export function profileOf(lb: LoadBalancer, { check, protocol }: Port): Profile 
   return { ...profile, check: { path, ...(status === undefined ? {} : { status }) } };
 }
 
+/** Whether all flows of a client are to go one way: the kernel knows no other way to keep a client at its backend. */
+export function spreadOf({ affinity, options }: LoadBalancer, { protocol }: Port): { readonly byClient?: true } {
+  const isAsked = affinity !== undefined || options?.algorithm === 'source';
+  return protocol === 'UDP' && isAsked ? { byClient: true } : {};
+}
+
 /** All ports and addresses of a load balancer count together. */
 export function quotaOf({ id, options }: LoadBalancer): { readonly quota?: Quota } {
   if (options?.maxConnections === undefined) return {};

@@ -33,6 +33,8 @@ export interface WantedService {
   readonly port: number;
   readonly protocol: Protocol;
   readonly profile: Profile;
+  /** Of UDP: what is spread over the servers is clients, each with all its flows. Absent: flows. */
+  readonly byClient?: true;
   /** Absent: as many connections as come. */
   readonly quota?: Quota;
   readonly servers: readonly WantedServer[];

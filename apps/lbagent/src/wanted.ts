@@ -10,9 +10,9 @@ import {
   type Refusal,
   refusal,
 } from '@fairlead/model';
-import { CHECK_HEALTHZ, checkGroup, nodeCheckOf } from './node-check-choice.ts';
+import { CHECK_HEALTHZ, checkGroup, type NodeCheckChoices, nodeCheckOf } from './node-check-choice.ts';
 import { noteChanges } from './wanted-changes.ts';
-import { type NodeCheckChoices, type Reading, readLoadBalancer } from './wanted-load-balancer.ts';
+import { type Reading, readLoadBalancer } from './wanted-load-balancer.ts';
 import { carryOn, changedIds, type Served, type Tally, tallyOf } from './wanted-tally.ts';
 import {
   DEFAULT_PEERS_PORT,

@@ -18,6 +18,20 @@ test('a static load balancer may keep clients at a backend, by hash or by memory
   ]);
 });
 
+test('a static load balancer may serve UDP, and keep its clients, where its backends have the family of its address', () => {
+  const udp = (more: string) =>
+    document('LoadBalancer', `loadBalancerSet: default\nports: [{port: 53, protocol: UDP}]\n${more}`);
+  const four = 'backends: [{name: a, address: 10.0.0.9}]';
+  const both = 'backends: [{name: a, address: 10.0.0.9}, {name: b, address: "fd00::9"}]';
+  expect(resourcesOf(udp(`${four}\nsessionAffinity: ClientIP`))[0]?.spec).toMatchObject({
+    loadBalancer: { ports: [{ protocol: 'UDP' }], affinity: { timeoutSeconds: 10_800 } },
+  });
+  expect(resourcesOf(udp(`${both}\nipFamilies: [IPv4, IPv6]`))).toHaveLength(1);
+  expect(wrong(udp(`${four}\nipFamilies: [IPv4, IPv6]`))).toEqual([
+    expect.stringContaining('ports[0]: UDP at an IPv6 address needs a backend that has one'),
+  ]);
+});
+
 describe('source ranges of a static load balancer', () => {
   const ranged = (ranges: string) =>
     document(

@@ -40,6 +40,10 @@ export async function lifeOfTheTable(): Promise<unknown> {
   await forwarding.apply({ put: [V6], remove: [] });
   await forwarding.apply({ put: [V6], remove: [] });
   seen['both'] = [...whole(await forwarding.observe()), ...routing(), setting('ipv6/conf/v0/accept_ra')];
+  const sticky = { ...DNS, byClient: true as const };
+  await forwarding.apply({ put: [sticky], remove: [] });
+  seen['byClient'] = (await forwarding.observe()).forwards.some(({ seal }) => seal === sealOf(sticky));
+  await forwarding.apply({ put: [DNS], remove: [] });
   seen['byAnother'] = whole(await open().observe());
 
   const spoils: Record<string, readonly string[]> = {

@@ -3,9 +3,8 @@ import { type NftComplaint, parseComplaint } from '../nftables/parse.ts';
 import { openLineTool } from '../processes/line-tool.ts';
 import { run, runOrThrow } from '../processes/run.ts';
 import { type BaseSettings, renderBase, TABLE } from './base.ts';
-import { FAMILIES } from './families.ts';
 import { createFlows } from './flows.ts';
-import { parseForwarding } from './parse.ts';
+import { LISTED_APART, parseForwarding } from './parse.ts';
 import { renderChange } from './render.ts';
 import { openRouter, type RouterPaths } from './router.ts';
 import type { Forwarding, ForwardingObserved, ObservedForward } from './types.ts';
@@ -131,20 +130,15 @@ const REMEDY =
   'load the modules nft_chain_nat, nft_nat, nft_masq, nft_hash and nf_conntrack, or boot a kernel that has them';
 
 async function look(nft: string, settings: BaseSettings): Promise<ForwardingObserved> {
-  const listings = await Promise.all([
-    run([nft, '-t', '-j', 'list', 'table', 'inet', TABLE]),
-    run([nft, '-j', 'list', 'sets', 'table', 'inet', TABLE]),
-    ...Object.values(FAMILIES).map(({ chains }) => run([nft, '-j', 'list', 'map', 'inet', TABLE, chains])),
+  const [rules, ...elements] = await Promise.all([
+    // Not of the one table: for that nft before 1.0.7 fetches every bucket of every forward, and then does not show it.
+    run([nft, '-t', '-j', 'list', 'ruleset', 'inet']),
+    // By name, for the same reason.
+    ...LISTED_APART.map(({ kind, name }) => run([nft, '-j', 'list', kind, 'inet', TABLE, name])),
   ]);
-  const [table] = listings;
-  if (table.code !== 0) {
-    if (table.stderr.includes('No such file or directory')) return ABSENT;
-    throw new Error(`nft cannot list table inet ${TABLE}: ${firstLine(table.stderr)}`);
-  }
-  return parseForwarding(
-    listings.filter(({ code }) => code === 0).map(({ stdout }) => stdout),
-    settings,
-  );
+  if (rules.code !== 0) throw new Error(`nft cannot list its rules: ${firstLine(rules.stderr)}`);
+  const listed = [rules, ...elements.filter(({ code }) => code === 0)].map(({ stdout }) => stdout);
+  return parseForwarding(listed, settings);
 }
 
 /** Takes the table away and restores what the kernel did before. That there is nothing of it is success. */

@@ -1,5 +1,5 @@
 import { type Address, parseAddress } from '@fairlead/model';
-import { baseChains, baseComment, type BaseSettings } from './base.ts';
+import { baseChains, baseComment, type BaseSettings, TABLE } from './base.ts';
 import { FAMILIES } from './families.ts';
 import { forwardComment, forwardName, parseForwardName } from './render.ts';
 import type { ForwardingObserved, ObservedForward } from './types.ts';
@@ -9,7 +9,9 @@ interface Listing {
 }
 
 interface ListedObject {
+  readonly table?: { readonly name: string };
   readonly chain?: {
+    readonly table: string;
     readonly name: string;
     readonly type?: string;
     readonly hook?: string;
@@ -18,10 +20,11 @@ interface ListedObject {
   };
   readonly set?: ListedSet;
   readonly map?: ListedSet;
-  readonly rule?: { readonly chain: string; readonly comment?: string };
+  readonly rule?: { readonly table: string; readonly chain: string; readonly comment?: string };
 }
 
 interface ListedSet {
+  readonly table: string;
   readonly name: string;
   readonly type: unknown;
   readonly flags?: unknown;
@@ -29,14 +32,20 @@ interface ListedSet {
 }
 
 /**
- * PURE. Judges the answers to `nft -t -j list table …` and to the listing of the sets of addresses and ports, which `-t`
- * leaves out. The maps of buckets need no look: while a rule uses them, nobody can change them.
+ * PURE. Judges the answers to `nft -t -j list ruleset inet` and to the listing of the sets of addresses and ports, which
+ * `-t` leaves out; other tables are passed over. The maps of buckets need no look: while a rule uses them, nobody can
+ * change them.
  */
-export function parseForwarding(tables: readonly string[], settings: BaseSettings): ForwardingObserved {
-  const objects = tables.flatMap((json) => (JSON.parse(json) as Listing).nftables);
+export function parseForwarding(listings: readonly string[], settings: BaseSettings): ForwardingObserved {
+  const objects = listings.flatMap((json) => (JSON.parse(json) as Listing).nftables).filter(isOurs);
+  if (objects.length === 0) return { base: 'absent', forwards: [] };
   const seen = index(objects);
   if (!isIntact(seen, settings)) return { base: 'altered', forwards: forwardsOf(seen) };
   return { base: 'intact', forwards: forwardsOf(seen) };
+}
+
+function isOurs({ table, chain, set, map, rule }: ListedObject): boolean {
+  return table?.name === TABLE || (chain ?? set ?? map ?? rule)?.table === TABLE;
 }
 
 interface Seen {

@@ -38,6 +38,14 @@ describe('a change of forwards', () => {
     await expect(lines(text)).toMatchFileSnapshot('golden/change.nft');
   });
 
+  it('goes by the client alone where all its flows are to go one way, in both families', () => {
+    const put = [DNS, V6].map((forward) => ({ ...forward, byClient: true as const }));
+    const rules = lines(renderChange({ put, remove: [] }, new Set()))
+      .split('\n')
+      .filter((line) => line.startsWith('add rule'));
+    expect(rules.map((rule) => / jhash (.*) mod /.exec(rule)?.[1])).toEqual(['ip saddr', 'ip6 saddr']);
+  });
+
   it('takes an address away with its last forward only', () => {
     const remove = [{ vip: DNS.vip, port: 53 }];
     expect(renderChange({ put: [], remove }, new Set([DNS.vip]))).not.toContain('vips4');
@@ -61,12 +69,13 @@ describe('a change of forwards', () => {
 it('another backend, port, load balancer or one on its way out is another seal', () => {
   const others: Forward[] = [
     { ...DNS, port: 54 },
+    { ...DNS, byClient: true },
     { ...DNS, loadBalancerId: 'other' },
     { ...DNS, backends: DNS.backends.slice(1) },
     { ...DNS, backends: DNS.backends.slice(1), draining: DNS.backends.slice(0, 1) },
     { ...DNS, backends: DNS.backends.map((each) => ({ ...each, port: 1 })) },
   ];
-  expect(new Set([DNS, ...others].map(sealOf)).size).toBe(6);
+  expect(new Set([DNS, ...others].map(sealOf)).size).toBe(7);
 });
 
 it("a forward's name says its address and port, and nothing else does", () => {

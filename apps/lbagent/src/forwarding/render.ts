@@ -9,10 +9,11 @@ import type { Destination, Forward, ForwardingChange, ObservedForward } from './
 const SEED = '0x6661697f';
 
 /** PURE. Tells one state of a forward from every other. */
-export function sealOf({ vip, port, loadBalancerId, backends, draining }: Forward): string {
+export function sealOf({ vip, port, loadBalancerId, byClient, backends, draining }: Forward): string {
   const at = ({ address, port: to }: Destination): string => formatEndpoint(address, to);
   const alive = backends.map((each) => `${each.name} ${at(each)}`).sort();
-  return hash32(JSON.stringify([vip, port, loadBalancerId, alive, draining.map(at).sort()])).toString(16);
+  const spread = byClient ? ['by client'] : [];
+  return hash32(JSON.stringify([vip, port, loadBalancerId, alive, draining.map(at).sort(), ...spread])).toString(16);
 }
 
 /** PURE. `udp_10.9.100.1_53`: the forward's chain, and the map of its buckets. nft takes no colon in a name. */
@@ -54,7 +55,8 @@ function putStatements(forward: Forward): readonly string[] {
   const { header, vips, ports, chains } = FAMILIES[familyOf(forward.vip)];
   const at = `${forward.vip} . ${forward.port}`;
   const buckets = fillBuckets(forward).map(({ address, port }, bucket) => `${bucket} : ${address} . ${port}`);
-  const choice = `jhash ${header} saddr . udp sport mod ${BUCKETS} seed ${SEED}`;
+  const chosenBy = forward.byClient ? `${header} saddr` : `${header} saddr . udp sport`;
+  const choice = `jhash ${chosenBy} mod ${BUCKETS} seed ${SEED}`;
   return [
     `add chain inet ${TABLE} ${name}`,
     `flush chain inet ${TABLE} ${name}`,

@@ -18,6 +18,8 @@ export interface Forward {
   readonly port: number;
   /** Mixed into the choice, so that load balancers share out their nodes differently. */
   readonly loadBalancerId: string;
+  /** All flows of a client's address go to one backend. Absent: each goes its own way. */
+  readonly byClient?: true;
   /** Alive and staying; at least one. They get the new flows. */
   readonly backends: readonly NamedDestination[];
   /** On their way out: they keep the flows they have. */

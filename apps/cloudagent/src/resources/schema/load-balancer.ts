@@ -1,5 +1,5 @@
-import { AFFINITY_RANGE_SECONDS, familyOf } from '@fairlead/model';
-import type { AddressFamily, Labels, LoadBalancer } from '@fairlead/model';
+import { AFFINITY_RANGE_SECONDS, familyOf, familyText } from '@fairlead/model';
+import type { Address, AddressFamily, Labels, LoadBalancer } from '@fairlead/model';
 import * as z from 'zod';
 import type { LoadBalancerResource } from '../types.ts';
 import { address, backendAddress, choice, name, port, sourceRange, unique } from './fields.ts';
@@ -42,11 +42,10 @@ export const loadBalancerSpec = z
     sessionAffinity: choice(['None', 'ClientIP']).default('None'),
     sessionAffinityConfig: z.strictObject({ clientIP: z.strictObject({ timeoutSeconds: affinitySeconds }) }).optional(),
   })
-  .superRefine(({ ports, backends, address, ipFamilies, sessionAffinity }, context) => {
-    if (sessionAffinity === 'ClientIP' && ports.some(({ protocol }) => protocol === 'UDP')) {
-      const message = 'ClientIP is served for TCP only: write None, or serve UDP by a load balancer of its own';
-      context.addIssue({ code: 'custom', path: ['sessionAffinity'], message });
-    }
+  .superRefine((spec, context) => {
+    const { ports, backends, address, ipFamilies } = spec;
+    const unreached = unreachedByUdp(spec);
+    if (unreached) context.addIssue({ code: 'custom', ...unreached });
     if (address !== undefined && ipFamilies?.some((family) => FAMILIES[family] === familyOf(address)) === false) {
       const message = `${address} is of none of the ipFamilies: add its family there, or ask for another address`;
       context.addIssue({ code: 'custom', path: ['address'], message });
@@ -113,7 +112,25 @@ export function staticLoadBalancer(
   };
 }
 
+interface FamilySpec {
+  readonly ipFamilies?: readonly (keyof typeof FAMILIES)[] | undefined;
+  readonly address?: Address | undefined;
+  readonly backends: readonly { readonly address: Address }[];
+}
+
+/** HAProxy connects anew, in any family; the kernel forwards within one. */
+function unreachedByUdp(spec: FamilySpec & { readonly ports: readonly { readonly protocol: string }[] }) {
+  const port = spec.ports.findIndex(({ protocol }) => protocol === 'UDP');
+  if (port < 0 || spec.backends.length === 0) return undefined;
+  const has = (family: AddressFamily): boolean => spec.backends.some(({ address: at }) => familyOf(at) === family);
+  const lacking = familiesOf(spec).find((family) => !has(family));
+  if (lacking === undefined) return undefined;
+  const family = familyText(lacking);
+  const message = `UDP at an ${family} address needs a backend that has one: add it, or take ${family} out of the ipFamilies`;
+  return { path: ['ports', port], message };
+}
+
 /** As written; else that of the address asked for, else that of the backends. */
-function familiesOf({ ipFamilies, address, backends }: z.output<typeof loadBalancerSpec>): readonly AddressFamily[] {
+function familiesOf({ ipFamilies, address, backends }: FamilySpec): readonly AddressFamily[] {
   return ipFamilies?.map((family) => FAMILIES[family]) ?? [familyOf(address ?? backends[0]!.address)];
 }

@@ -29,18 +29,27 @@ describe('fillBuckets', () => {
     const after = namesIn([...FIVE, 'n6']);
     const moved = after.flatMap((name, bucket) => (name === before[bucket] ? [] : [name]));
     expect(new Set(moved)).toEqual(new Set(['n6']));
-    expect(moved.length).toBeGreaterThan(BUCKETS / 12);
-    expect(moved.length).toBeLessThan(BUCKETS / 3);
+    expect(moved.length).toBeGreaterThan(BUCKETS.few / 12);
+    expect(moved.length).toBeLessThan(BUCKETS.few / 3);
   });
 
   it('shares out evenly enough', () => {
     for (const id of ['a', 'b', 'c', 'd', 'e']) {
       for (const name of FIVE) {
         const share = namesIn(FIVE, id).filter((each) => each === name).length;
-        expect(share).toBeGreaterThan(BUCKETS / 10);
-        expect(share).toBeLessThan((BUCKETS * 3) / 10);
+        expect(share).toBeGreaterThan(BUCKETS.few / 10);
+        expect(share).toBeLessThan((BUCKETS.few * 3) / 10);
       }
     }
+  });
+
+  it('leaves nobody without a share among very many', () => {
+    const names = Array.from({ length: 250 }, (_, index) => `pod-${index}`);
+    const counts = new Map<string, number>();
+    for (const name of namesIn(names)) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const shares = names.map((name) => counts.get(name) ?? 0);
+    expect(Math.min(...shares)).toBeGreaterThan(BUCKETS.many / 250 / 4);
+    expect(Math.max(...shares)).toBeLessThan((BUCKETS.many / 250) * 2.5);
   });
 
   it('shares out otherwise for another load balancer', () => {

@@ -1,17 +1,28 @@
 import { hash32 } from '@fairlead/haproxy';
 import type { Forward, NamedDestination } from './types.ts';
 
-/** Flows are spread over so many buckets, and these over the backends. */
-export const BUCKETS = 256;
+/**
+ * Flows are spread over so many buckets, and these over the backends: with more backends than `FEW` over many, since of 256
+ * buckets the sixtieth backend may well get none. Each count is a map of its own kind.
+ */
+export const BUCKETS = { few: 256, many: 4096 } as const;
+export const FEW = 32;
+
+export type BucketKind = keyof typeof BUCKETS;
+
+export function bucketKind({ backends }: Pick<Forward, 'backends'>): BucketKind {
+  return backends.length > FEW ? 'many' : 'few';
+}
 
 /**
  * PURE. The backend of each bucket, by rendezvous hash over (load balancer, name): the same on every machine, and a
  * backend more or less moves only its own share.
  */
-export function fillBuckets({ loadBalancerId, backends }: Forward): readonly NamedDestination[] {
+export function fillBuckets(forward: Forward): readonly NamedDestination[] {
+  const { loadBalancerId, backends } = forward;
   const inOrder = [...backends].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.port - b.port));
   const weights = inOrder.map(({ name }) => hash32(`${loadBalancerId}\n${name}`));
-  return Array.from({ length: BUCKETS }, (_, bucket) => {
+  return Array.from({ length: BUCKETS[bucketKind(forward)] }, (_, bucket) => {
     let best = 0;
     let highest = -1;
     weights.forEach((weight, index) => {

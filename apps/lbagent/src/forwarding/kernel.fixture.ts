@@ -43,7 +43,12 @@ export async function lifeOfTheTable(): Promise<unknown> {
   const sticky = { ...DNS, byClient: true as const };
   await forwarding.apply({ put: [sticky], remove: [] });
   seen['byClient'] = (await forwarding.observe()).forwards.some(({ seal }) => seal === sealOf(sticky));
+  const backends = Array.from({ length: 60 }, (_, index) => node(`pod-${index}`, `10.200.0.${index + 1}`));
+  const wide = { ...DNS, backends };
+  await forwarding.apply({ put: [wide], remove: [] });
+  seen['wide'] = (await forwarding.observe()).forwards.some(({ seal }) => seal === sealOf(wide));
   await forwarding.apply({ put: [DNS], remove: [] });
+  seen['narrow'] = (await nft('-t', 'list', 'table', 'inet', 'fairlead_udp')).includes('_many');
   seen['byAnother'] = whole(await open().observe());
 
   const spoils: Record<string, readonly string[]> = {

@@ -12,6 +12,8 @@ it('makes a router of the machine with the first UDP port, notices every tamperi
     put: ['intact', DNS, '1', '0'],
     both: ['intact', DNS, V6, '1', '1', '2'],
     byClient: true,
+    wide: true,
+    narrow: false,
     byAnother: ['intact', DNS, V6],
     elementGone: ['intact', '10.9.100.1 53 false', V6],
     chainFlushed: ['intact', '10.9.100.1 53 false', V6],

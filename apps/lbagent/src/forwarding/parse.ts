@@ -1,7 +1,7 @@
 import { type Address, parseAddress } from '@fairlead/model';
 import { baseChains, baseComment, type BaseSettings, TABLE } from './base.ts';
 import { FAMILIES } from './families.ts';
-import { forwardComment, forwardName, parseForwardName } from './render.ts';
+import { bucketMapName, forwardComment, forwardName, parseForwardName } from './render.ts';
 import type { ForwardingObserved, ObservedForward } from './types.ts';
 
 interface Listing {
@@ -132,7 +132,8 @@ function observedSeal(seen: Seen, vip: Address, port: number): string {
     seen.elements.get(vips)?.has(JSON.stringify(vip)) === true &&
     seen.elements.get(ports)?.has(JSON.stringify(at)) === true &&
     seen.elements.get(chains)?.has(JSON.stringify([at, { goto: { target: name } }])) === true;
-  const isConstant = JSON.stringify(seen.maps.get(name)?.flags) === '["constant"]';
+  const buckets = (['few', 'many'] as const).flatMap((kind) => seen.maps.get(bucketMapName({ vip, port }, kind)) ?? []);
+  const isConstant = buckets.length === 1 && JSON.stringify(buckets[0]!.flags) === '["constant"]';
   const prefix = forwardComment('');
   if (!isLedTo || !isConstant || more.length > 0 || comment?.startsWith(prefix) !== true) return '';
   return comment.slice(prefix.length);

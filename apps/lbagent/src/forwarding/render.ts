@@ -1,7 +1,7 @@
 import { hash32 } from '@fairlead/haproxy';
 import { type Address, familyOf, formatEndpoint } from '@fairlead/model';
 import { TABLE } from './base.ts';
-import { BUCKETS, fillBuckets } from './buckets.ts';
+import { type BucketKind, bucketKind, BUCKETS, fillBuckets } from './buckets.ts';
 import { FAMILIES } from './families.ts';
 import type { Destination, Forward, ForwardingChange, ObservedForward } from './types.ts';
 
@@ -16,9 +16,14 @@ export function sealOf({ vip, port, loadBalancerId, byClient, backends, draining
   return hash32(JSON.stringify([vip, port, loadBalancerId, alive, draining.map(at).sort(), ...spread])).toString(16);
 }
 
-/** PURE. `udp_10.9.100.1_53`: the forward's chain, and the map of its buckets. nft takes no colon in a name. */
+/** PURE. `udp_10.9.100.1_53`: the forward's chain. nft takes no colon in a name. */
 export function forwardName({ vip, port }: Pick<Forward, 'vip' | 'port'>): string {
   return `udp_${vip.replaceAll(':', '-')}_${port}`;
+}
+
+/** PURE. The map of its buckets, of which it has one kind at a time. */
+export function bucketMapName(forward: Pick<Forward, 'vip' | 'port'>, kind: BucketKind): string {
+  return kind === 'few' ? forwardName(forward) : `${forwardName(forward)}_many`;
 }
 
 /** PURE. Undefined: that is not the name of a forward. */
@@ -46,8 +51,16 @@ export function renderChange({ put, remove }: ForwardingChange, left: ReadonlySe
 }
 
 /** A map that a rule uses and that is constant cannot be changed by anybody: what stands there is what was put there. */
-function mapOf(header: 'ip' | 'ip6', elements: string): string {
-  return `{ typeof meta length : ${header} daddr . udp dport; flags constant; size ${BUCKETS};${elements} }`;
+function mapOf(kind: BucketKind, header: 'ip' | 'ip6', elements: string): string {
+  return `{ typeof meta length : ${header} daddr . udp dport; flags constant; size ${BUCKETS[kind]};${elements} }`;
+}
+
+function dropMaps(forward: Pick<Forward, 'vip' | 'port'>): readonly string[] {
+  const { header } = FAMILIES[familyOf(forward.vip)];
+  return (['few', 'many'] as const).flatMap((kind) => {
+    const map = bucketMapName(forward, kind);
+    return [`add map inet ${TABLE} ${map} ${mapOf(kind, header, '')}`, `delete map inet ${TABLE} ${map}`];
+  });
 }
 
 function putStatements(forward: Forward): readonly string[] {
@@ -56,14 +69,15 @@ function putStatements(forward: Forward): readonly string[] {
   const at = `${forward.vip} . ${forward.port}`;
   const buckets = fillBuckets(forward).map(({ address, port }, bucket) => `${bucket} : ${address} . ${port}`);
   const chosenBy = forward.byClient ? `${header} saddr` : `${header} saddr . udp sport`;
-  const choice = `jhash ${chosenBy} mod ${BUCKETS} seed ${SEED}`;
+  const kind = bucketKind(forward);
+  const choice = `jhash ${chosenBy} mod ${BUCKETS[kind]} seed ${SEED}`;
+  const map = bucketMapName(forward, kind);
   return [
     `add chain inet ${TABLE} ${name}`,
     `flush chain inet ${TABLE} ${name}`,
-    `add map inet ${TABLE} ${name} ${mapOf(header, '')}`,
-    `delete map inet ${TABLE} ${name}`,
-    `add map inet ${TABLE} ${name} ${mapOf(header, ` elements = { ${buckets.join(', ')} };`)}`,
-    `add rule inet ${TABLE} ${name} meta l4proto udp dnat ${header} to ${choice} map @${name} comment "${forwardComment(sealOf(forward))}"`,
+    ...dropMaps(forward),
+    `add map inet ${TABLE} ${map} ${mapOf(kind, header, ` elements = { ${buckets.join(', ')} };`)}`,
+    `add rule inet ${TABLE} ${name} meta l4proto udp dnat ${header} to ${choice} map @${map} comment "${forwardComment(sealOf(forward))}"`,
     `add element inet ${TABLE} ${vips} { ${forward.vip} }`,
     `add element inet ${TABLE} ${ports} { ${at} }`,
     `add element inet ${TABLE} ${chains} { ${at} : goto ${name} }`,
@@ -72,7 +86,7 @@ function putStatements(forward: Forward): readonly string[] {
 
 function removeStatements(gone: Pick<ObservedForward, 'vip' | 'port'>): readonly string[] {
   const name = forwardName(gone);
-  const { header, ports, chains } = FAMILIES[familyOf(gone.vip)];
+  const { ports, chains } = FAMILIES[familyOf(gone.vip)];
   const at = `${gone.vip} . ${gone.port}`;
   return [
     `add chain inet ${TABLE} ${name}`,
@@ -82,8 +96,7 @@ function removeStatements(gone: Pick<ObservedForward, 'vip' | 'port'>): readonly
     `delete element inet ${TABLE} ${ports} { ${at} }`,
     `flush chain inet ${TABLE} ${name}`,
     `delete chain inet ${TABLE} ${name}`,
-    `add map inet ${TABLE} ${name} ${mapOf(header, '')}`,
-    `delete map inet ${TABLE} ${name}`,
+    ...dropMaps(gone),
   ];
 }
 

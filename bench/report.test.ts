@@ -54,6 +54,18 @@ it('the plot has a row for each figure, on paper of its own for light and dark p
   expect(plot.match(/<circle class="ours"/g)).toHaveLength(2);
 });
 
+it('the plot is as wide as its longest label wants', async () => {
+  const labelled = async (name: string) => {
+    const figures = [{ ...FIGURE, name }];
+    return (await renderReport({ ...RESULTS, scenarios: [{ ...SCENARIO, figures }] })).get(
+      'performance/outage-ms.svg',
+    )!;
+  };
+  const endOf = (plot: string) => Number(/<text class="label end" x="([\d.]+)"/.exec(plot)?.[1]);
+  expect(endOf(await labelled('short'))).toBe(288);
+  expect(endOf(await labelled('long '.repeat(20)))).toBeGreaterThan(100 * 6.5);
+});
+
 it('the terminal gets the same rows, without columns that nobody filled', () => {
   const [header, row] = renderTable(RESULTS.scenarios[0]!).split('\n');
   expect(header).toMatch(/^ +median \(p10–p90\) +p99 +baseline +ratio +goal$/);

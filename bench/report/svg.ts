@@ -10,8 +10,11 @@ export interface Plot {
   readonly figures: readonly Judged[];
 }
 
-const WIDTH = 860;
-const LEFT = 300;
+/** Of the part with the axis. */
+const BREADTH = 470;
+const LEAST_LEFT = 300;
+/** As much as a letter of a label may take. */
+const LETTER = 7;
 const RIGHT = 90;
 const TOP = 64;
 const ROW = 44;
@@ -22,21 +25,26 @@ const BOTTOM = 40;
  * and a dashed line at each goal. Readable on light and dark pages, and without colours.
  */
 export function renderPlot({ title, unit, figures }: Plot): string {
-  const axis = axisOf(figures.flatMap(extremes), { from: LEFT, to: WIDTH - RIGHT });
+  const left = Math.max(LEAST_LEFT, 24 + LETTER * Math.max(...figures.map(({ name }) => name.length)));
+  const width = left + BREADTH + RIGHT;
+  const axis = axisOf(figures.flatMap(extremes), { from: left, to: width - RIGHT });
   const height = TOP + figures.length * ROW + BOTTOM;
   const baseline = figures.some((figure) => figure.baseline !== undefined);
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escape(title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escape(title)}">`,
     `<style>${STYLE}</style>`,
-    `<rect class="paper" width="${WIDTH}" height="${height}" rx="6"/>`,
+    `<rect class="paper" width="${width}" height="${height}" rx="6"/>`,
     text(16, 26, title, 'title'),
     ...legend(baseline, figures.some(goalsShown)),
     ...axis.ticks.flatMap((tick) => [
       `<line class="grid" x1="${at(axis, tick)}" y1="${TOP}" x2="${at(axis, tick)}" y2="${height - BOTTOM}"/>`,
       text(axis.place(tick), height - BOTTOM + 18, number(tick), 'small middle'),
     ]),
-    text(WIDTH - RIGHT, height - 8, `${unit}${axis.logarithmic ? ', each step ten times the last' : ''}`, 'small end'),
-    ...figures.flatMap((figure, index) => row(figure, TOP + index * ROW, axis)),
+    text(width - RIGHT, height - 8, `${unit}${axis.logarithmic ? ', each step ten times the last' : ''}`, 'small end'),
+    ...figures.flatMap((figure, index) => {
+      const y = TOP + index * ROW;
+      return [text(left - 12, y + ROW / 2 + 4, figure.name, 'label end'), ...row(figure, y, axis)];
+    }),
     '</svg>',
     '',
   ].join('\n');
@@ -47,7 +55,6 @@ function row(figure: Judged, y: number, axis: Axis): string[] {
   const { baseline, measured, unit } = figure;
   const ours = baseline ? middle - 8 : middle;
   return [
-    text(LEFT - 12, middle + 4, figure.name, 'label end'),
     ...(baseline ? range(baseline.measured, middle + 8, axis, 'theirs') : []),
     ...range(measured, ours, axis, 'ours'),
     text(axis.place(Math.max(measured.p99, measured.p50)) + 8, ours + 4, withUnit(measured.p50, unit), 'small'),

@@ -142,8 +142,8 @@ class Renewal {
   async #takeUpNewFiles(): Promise<void> {
     const { place } = this.#settings;
     const version = await enrolmentVersion(place);
-    if (version === this.#version) return;
     if (version === undefined && filesAt(place).shared) return await this.#putBack();
+    if (version === this.#version) return;
     // Noted first: files that cannot be used are complained of once, and do not stand in the way of a renewal.
     this.#version = version;
     const found = await readEnrolment(this.#settings.place);

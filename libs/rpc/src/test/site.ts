@@ -24,6 +24,7 @@ export const controller = { kind: 'controller', site: 'lab', name: 'prod' } as c
 export interface TestSite {
   readonly authority: AuthorityState;
   readonly lines: Record<string, unknown>[];
+  readonly log: Logger;
   start(services: readonly ServedService[], settings?: Partial<ServerSettings>): Promise<RunningServer>;
   channel(address: string, credentials: ChannelCredentials | undefined): Channel;
   connect(port: number, as: Identity): Promise<Channel>;
@@ -40,6 +41,7 @@ export async function makeSite(): Promise<TestSite> {
   const site: TestSite = {
     authority,
     lines,
+    log,
     async start(services, settings = {}) {
       const credentials = serverCredentials(await site.material(cloudagent), 'required');
       const listen = { listen: '127.0.0.1:0', callers: 'certificate', credentials } as const;

@@ -126,6 +126,38 @@ it('servers that hear the PROXY protocol, or are asked at another pace, are othe
   expect(new Set(all).size).toBe(12);
 });
 
+it.each<[Options, Partial<LoadBalancer>, Profile]>([
+  [{ algorithm: 'roundrobin' }, {}, {}],
+  [{ algorithm: 'hash' }, {}, { algorithm: 'hash' }],
+  [{ connectTimeoutMs: 500 }, {}, { connectTimeoutMs: 500 }],
+  [{ clientTimeoutMs: 1_000 }, {}, { idleTimeoutMs: 1_000 }],
+  [{ clientTimeoutMs: 1_000, serverTimeoutMs: 500 }, {}, { serverTimeoutMs: 500, idleTimeoutMs: 500 }],
+  [{ clientTimeoutMs: 1_000, tunnelTimeoutMs: 5_000 }, {}, { idleTimeoutMs: 5_000 }],
+  [{ maxConnections: 5 }, { affinity: { timeoutSeconds: 60 } }, { affinitySeconds: 60 }],
+])('%j with %j is served by a backend of profile %j', (options, change, profile) => {
+  expect(wanted(options, change).services.get(KEY)!.profile).toEqual(profile);
+});
+
+it('an HTTP check is a matter of the profile, with its path and status', () => {
+  const check = { kind: 'http', port: 0, path: '/ready', expectedStatus: 204 } as const;
+  const { profile } = wanted(undefined, {}, nodePort(80, { check })).services.get(KEY)!;
+  expect(profile).toEqual({ check: { path: '/ready', status: 204 } });
+});
+
+it('UDP, which HAProxy only checks, has neither profile nor quota', () => {
+  const options = { algorithm: 'leastconn', maxConnections: 5, serverTimeoutMs: 500 } as const;
+  const asked = wanted(options, { affinity: { timeoutSeconds: 60 } }, nodePort(53, { protocol: 'UDP' }));
+  const service = asked.services.get(`${VIP}|53/udp`)!;
+  expect(service.profile).toEqual({});
+  expect(service).not.toHaveProperty('quota');
+});
+
+it('servers are added with the version of the PROXY protocol that they hear', () => {
+  const { steps } = plan(wanted(undefined, {}, nodePort(80, { proxyProtocol: 2 })), fresh([{}]), OPTIONS);
+  const added = steps.flatMap((step) => (step.kind === 'add-server' ? [step.server.proxyProtocol] : []));
+  expect(added).toEqual([2, 2, 2]);
+});
+
 it('a profile that few use has a small stock, which grows with those who use it', () => {
   expect([slotStock('plain', 512, 0), slotStock('healthz', 512, 0)]).toEqual([512, 512]);
   expect([0, 10, 100, 10_000].map((inUse) => slotStock('leastconn', 512, inUse))).toEqual([32, 32, 100, 512]);

@@ -184,6 +184,18 @@ it('endpoints are asked by TCP, themselves', () => {
   expect(wanted.nodeChecks.size).toBe(0);
 });
 
+it('two names for one address and port are one server, which drains when both do', () => {
+  const of = (...draining: boolean[]) => {
+    const endpoints = draining.map((drains, index) => {
+      return { name: `e${index}`, address: address('10.0.0.5'), port: 8443, draining: drains };
+    });
+    const port = nodePort(443, { target: { kind: 'endpoints', endpoints } });
+    const wanted = wantedOf(stateOf([placed('a', VIP, [port])]), OPTIONS);
+    return wanted.services.get(`${VIP}|443`)!.servers.map(({ stage }) => stage);
+  };
+  expect([of(true, false), of(false, true), of(true, true)]).toEqual([['serving'], ['serving'], ['draining']]);
+});
+
 it('a server asked in another way is another server', () => {
   const state = stateOf([placed('a', VIP, [nodePort(80)])]);
   const ids = (wanted: Wanted) => wanted.services.get(`${VIP}|80`)!.servers.map((server) => server.id);

@@ -91,11 +91,10 @@ export async function openTestSite(
     clock,
     token: async (kind, name, role) =>
       (await identity.makeJoinToken({ kind, name, by: 'test', ...(role === undefined ? {} : { role }) })).token,
-    joinClient: () =>
-      createClient(
-        IdentityService,
-        site.opened(openChannel(addresses.join, anonymousChannelCredentials(identity.source, identity.identity))),
-      ),
+    joinClient() {
+      const credentials = anonymousChannelCredentials(identity.source, identity.identity);
+      return createClient(IdentityService, site.opened(openChannel(addresses.join, credentials, PATIENT)), PATIENT);
+    },
     async start(settings) {
       const server = await startServer({ listen: '127.0.0.1:0', log, ...settings });
       cleanups.push(async () => await server.stop(0));
@@ -128,6 +127,9 @@ async function portOf(site: TestSite, callers: 'anonymous' | 'certificate', serv
   const { port } = await site.start({ callers, authorise, credentials, services: [service] });
   return `127.0.0.1:${String(port)}`;
 }
+
+/** Many clients and their server in one process may take their time beside other work; what they are told counts. */
+const PATIENT = { connectTimeoutMs: 15_000, timeoutMs: 18_000 };
 
 /** The token's content. */
 export function contentOf(text: string): JoinToken {

@@ -35,7 +35,7 @@ export interface Turns {
   /** News of what was asked for a Service: the same story goes on. */
   markNews(key: string): void;
   markNodes(): void;
-  /** Everything there is, those first who wait for an address, and everything that the cloudagent holds. */
+  /** Everything there is, and everything that the cloudagent holds. */
   markAll(): void;
   /** When a Service was first marked, milliseconds of the clock. */
   firstSeen(key: string): number;
@@ -54,6 +54,8 @@ export function createTurns(settings: TurnsSettings): Turns {
     workers,
     clock,
     random,
+    // A restart looks at all that have an address, a rollout makes many that have none: neither waits for the other.
+    laneOf: (key) => (cluster.service(key)?.status.ingress.length === 0 ? 'without an address' : 'served'),
     work: (key) => timed(settings, () => work(key)),
     onFailure({ key, error, failures, retryAfterMs }) {
       log.warn({ err: error, key, failures, retryAfterMs }, 'a turn failed; trying again');
@@ -92,21 +94,13 @@ export function createTurns(settings: TurnsSettings): Turns {
     markNodes: () => mark(NODES),
     markAll() {
       mark(NODES);
-      for (const key of byNeed(cluster)) mark(key);
+      for (const key of cluster.serviceKeys()) mark(key);
       if (session.open) for (const key of session.heldKeys()) mark(key);
     },
     firstSeen: (key) => marks.firstSeen(key),
     depth: () => queue.depth(),
     stop: () => queue.stop(),
   };
-}
-
-/** Who waits for an address comes before those who have one. */
-function byNeed(cluster: Pick<Cluster, 'service' | 'serviceKeys'>): readonly string[] {
-  const { waiting = [], served = [] } = Object.groupBy(cluster.serviceKeys(), (key) =>
-    cluster.service(key)?.status.ingress.length === 0 ? 'waiting' : 'served',
-  );
-  return [...waiting, ...served];
 }
 
 async function timed({ clock, onTurn }: TurnsSettings, turn: () => Promise<Outcome>): Promise<Outcome> {

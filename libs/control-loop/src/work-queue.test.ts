@@ -53,6 +53,17 @@ it('a key is in the queue once, and as many run at once as there are workers', a
   expect(started).toEqual(['a', 'b', 'c', 'd']);
 });
 
+it('keys of different lanes take turns, and are in the queue once all the same', async () => {
+  const lanes: Record<string, string> = { x: 'few', y: 'few' };
+  const { queue, started, finish } = makeQueue({ workers: 1, laneOf: (key) => lanes[key] ?? 'many' });
+  for (const key of ['a', 'b', 'c', 'd', 'e', 'x', 'y']) queue.add(key);
+  lanes['b'] = 'few';
+  queue.add('b');
+  expect(queue.depth()).toEqual({ ready: 6, running: 1, waiting: 0 });
+  while (queue.depth().running > 0) await finish(started.at(-1)!);
+  expect(started).toEqual(['a', 'b', 'x', 'c', 'y', 'd', 'e']);
+});
+
 it('a key that is added while it is worked on runs again afterwards, and never at the same time', async () => {
   const { queue, started, finish } = makeQueue();
   queue.add('a');

@@ -9,6 +9,8 @@ export interface WorkQueueSettings {
   readonly work: (key: string, signal: AbortSignal) => Promise<WorkDone | void>;
   /** How many keys are worked on at the same time. */
   readonly workers: number;
+  /** Keys of different lanes take turns, so that few do not wait behind many; asked when a key becomes due. One lane for all unless given. */
+  readonly laneOf?: (key: string) => string;
   readonly backOff?: BackOff;
   readonly onFailure?: (failure: WorkFailure) => void;
   readonly clock?: Clock;
@@ -37,13 +39,13 @@ export interface QueueDepth {
 }
 
 /**
- * Keys to be worked on, first come first served. A key is in it once however often it is added, and is never worked on
+ * Keys to be worked on, first come first served in each lane. A key is in it once however often it is added, and is never worked on
  * twice at the same time: added while it is, it runs again afterwards. A key that fails waits for itself alone, longer
  * each time; adding it runs it at once.
  */
 export class WorkQueue {
   readonly #settings: Required<WorkQueueSettings>;
-  readonly #ready = new Set<string>();
+  readonly #ready = new Lanes();
   readonly #running = new Set<string>();
   readonly #addedWhileRunning = new Set<string>();
   readonly #waiting = new Map<string, { dueAt: number; cancel: () => void }>();
@@ -57,6 +59,7 @@ export class WorkQueue {
       onFailure: () => undefined,
       clock: systemClock,
       random: Math.random,
+      laneOf: () => '',
       ...settings,
     };
   }
@@ -66,7 +69,7 @@ export class WorkQueue {
     if (this.#stopping.signal.aborted) return;
     this.#stopWaiting(key);
     if (this.#running.has(key)) this.#addedWhileRunning.add(key);
-    else this.#ready.add(key);
+    else this.#ready.add(key, this.#settings.laneOf(key));
     this.#dispatch();
   }
 
@@ -107,9 +110,9 @@ export class WorkQueue {
   }
 
   #dispatch(): void {
-    for (const key of this.#ready) {
-      if (this.#running.size >= this.#settings.workers) return;
-      this.#ready.delete(key);
+    while (this.#running.size < this.#settings.workers) {
+      const key = this.#ready.take();
+      if (key === undefined) return;
       this.#running.add(key);
       void this.#run(key);
     }
@@ -143,5 +146,42 @@ export class WorkQueue {
   #stopWaiting(key: string): void {
     this.#waiting.get(key)?.cancel();
     this.#waiting.delete(key);
+  }
+}
+
+/** Keys that are due, once each, in lanes that take turns. */
+class Lanes {
+  readonly #lanes = new Map<string, Set<string>>();
+
+  get size(): number {
+    return this.#lanes.values().reduce((sum, keys) => sum + keys.size, 0);
+  }
+
+  has(key: string): boolean {
+    return this.#lanes.values().some((keys) => keys.has(key));
+  }
+
+  add(key: string, lane: string): void {
+    if (this.has(key)) return;
+    const keys = this.#lanes.get(lane);
+    if (keys === undefined) this.#lanes.set(lane, new Set([key]));
+    else keys.add(key);
+  }
+
+  take(): string | undefined {
+    for (const [lane, keys] of this.#lanes) {
+      const [key] = keys;
+      this.#lanes.delete(lane);
+      if (key === undefined) continue;
+      keys.delete(key);
+      // Behind the others.
+      if (keys.size > 0) this.#lanes.set(lane, keys);
+      return key;
+    }
+    return undefined;
+  }
+
+  clear(): void {
+    this.#lanes.clear();
   }
 }

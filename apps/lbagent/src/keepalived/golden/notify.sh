@@ -7,7 +7,17 @@ run=/run/lbagent
 
 owns() { [ -n "$(/usr/sbin/ip -o address show dev "$device" to "$anchor" 2>/dev/null)" ]; }
 
-batch() { /usr/sbin/ip -force -batch "$directory/$name.$1" >/dev/null 2>&1; }
+# Without nodad the kernel tells of an IPv6 address when it has finished it; but where it probes, that takes seconds.
+never_probes() {
+  read -r all </proc/sys/net/ipv6/conf/all/accept_dad && read -r one <"/proc/sys/net/ipv6/conf/$device/accept_dad" &&
+    [ "$all$one" = 00 ]
+} 2>/dev/null
+
+batch() {
+  if [ $1 = become-owner ] && never_probes; then
+    sed 's/ nodad / /' "$directory/$name.$1" | /usr/sbin/ip -force -batch -
+  else /usr/sbin/ip -force -batch "$directory/$name.$1"; fi
+} >/dev/null 2>&1
 
 # Two programs are called arping: one announces its source (-S), the other its target.
 arping_one() {

@@ -33,12 +33,15 @@ interface Link {
   readonly addr_info?: readonly { readonly family?: string; readonly local?: string }[];
 }
 
+/** Link-local, and where the machines of a set find each other over IPv6. */
+const NOBODYS = /^(fe80:|fd66:6169:726c::)/;
+
 function readAddresses(json: string): string[] {
   const links = JSON.parse(json === '' ? '[]' : json) as readonly Link[];
   return links
     .filter(({ ifname }) => ifname !== 'lo')
     .flatMap(({ addr_info }) => addr_info ?? [])
-    .flatMap(({ local }) => (local === undefined || local.startsWith('fe80:') ? [] : [local]))
+    .flatMap(({ local }) => (local === undefined || NOBODYS.test(local) ? [] : [local]))
     .sort();
 }
 

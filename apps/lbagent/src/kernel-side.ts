@@ -1,6 +1,7 @@
-import type { MachineConfig } from '@fairlead/model';
+import { familyOf, type MachineConfig } from '@fairlead/model';
 import { bridgeProblems } from './links/bridge.ts';
-import type { Links, RoutingSettings } from './links/types.ts';
+import type { Links, MeetingPlace, RoutingSettings } from './links/types.ts';
+import { meetingAddress } from './nftables/second-chance.ts';
 import type { Nftables, NftablesObserved, RulesetSettings } from './nftables/types.ts';
 
 export interface KernelSideSettings {
@@ -24,7 +25,9 @@ export function createKernelSide(settings: KernelSideSettings, nftables: Nftable
     async ensure(config, base) {
       const ruleset = rulesetOf(config, settings);
       const devices = devicesOf(config);
-      const repairs = [...(await links.ensureRouting({ ...settings.routing, mark: ruleset.mark, devices }))];
+      const meeting = meetingPlaceOf(config);
+      const routing = { ...settings.routing, mark: ruleset.mark, devices, ...(meeting ? { meeting } : {}) };
+      const repairs = [...(await links.ensureRouting(routing))];
       const key = JSON.stringify(ruleset);
       if (base === 'intact' && told === key) return repairs;
       await nftables.ensureBase(ruleset);
@@ -37,6 +40,18 @@ export function createKernelSide(settings: KernelSideSettings, nftables: Nftable
 
 function devicesOf({ networks }: MachineConfig): readonly string[] {
   return [...new Set(networks.map((network) => network.device))].sort();
+}
+
+/**
+ * Where IPv6 packets of running connections are sent on to this machine: on the link of the VRRP instances. Undefined:
+ * its address is of IPv6 itself, or it is not known yet.
+ */
+export function meetingPlaceOf({ machine, members, vrrpInstances, networks }: MachineConfig): MeetingPlace | undefined {
+  const own = members.find(({ name }) => name === machine)?.address;
+  const [first] = [...vrrpInstances].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const device = networks.find(({ network }) => network === first?.network)?.device;
+  if (own === undefined || device === undefined || familyOf(own) === 'ipv6') return undefined;
+  return { device, address: meetingAddress(own) };
 }
 
 /** The rules for a machine; also what `openNftables` judges by until the first `ensure`. */

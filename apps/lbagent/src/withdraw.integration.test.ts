@@ -8,7 +8,7 @@ const SERVING = {
   addresses: ['10.0.0.11', '10.0.0.12', '10.0.0.50', '10.0.0.80'],
   rules: [4000, 4613],
   routes: 'local default dev lo scope host',
-  tables: ['table inet fairlead', 'table inet owner', 'table ip fairlead'],
+  tables: ['table inet fairlead', 'table inet owner', 'table ip fairlead', 'table ip6 fairlead'],
   arpIgnore: '1',
 };
 const OWNERS = {

@@ -4,12 +4,13 @@ import { removeForwarding } from './forwarding/kernel.ts';
 import { FORWARD_NOTE } from './forwarding/router.ts';
 import { keepalivedFiles } from './keepalived/paths.ts';
 import type { KeepalivedPaths } from './keepalived/types.ts';
+import { meetingPlaceOf } from './kernel-side.ts';
 import { kernelFamilies } from './links/families.ts';
 import { openLinks } from './links/kernel.ts';
 import { diffAddresses } from './links/plan.ts';
 import { removePodWays } from './links/pod-ways.ts';
 import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE, removeRouting } from './links/routing.ts';
-import type { LinkAddress } from './links/types.ts';
+import type { LinkAddress, MeetingPlace } from './links/types.ts';
 import { removeRuleset } from './nftables/remove.ts';
 import { DEFAULT_MARK } from './nftables/ruleset.ts';
 import { identifyProcess } from './processes/proc.ts';
@@ -42,31 +43,42 @@ export async function withdraw(options: WithdrawOptions): Promise<readonly strin
       problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     });
   };
-  const { anchors, devices } = await remembered(options.stateFile);
+  const { anchors, devices, meeting } = await remembered(options.stateFile);
+  const lack = kernelFamilies().includes('ipv6') ? {} : { ipv6: false as const };
   await attempt('addresses are still there', () => removeAddresses(programs.ip, anchors));
-  await attempt('the nftables table is still there', () => removeRuleset(programs.nft));
+  await attempt('the nftables table is still there', () => removeRuleset(programs.nft, lack));
   const router = { procSys, note: `${paths.runDirectory}/${FORWARD_NOTE}` };
   await attempt('UDP is still forwarded', () => removeForwarding(programs.nft, router));
   await attempt('routes to pods are still there', () => removePodWays(programs.ip));
-  const lack = kernelFamilies().includes('ipv6') ? {} : { ipv6: false as const };
-  const routing = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices, ...lack };
+  const routing = {
+    mark: DEFAULT_MARK,
+    table: DEFAULT_TABLE,
+    rulePriority: DEFAULT_RULE_PRIORITY,
+    devices,
+    ...lack,
+    ...meeting,
+  };
   await attempt('the policy route is still there', () => removeRouting({ ip: programs.ip, procSys }, routing));
   return problems;
 }
 
-async function remembered(
-  stateFile: string,
-): Promise<{ readonly anchors: readonly LinkAddress[]; readonly devices: readonly string[] }> {
+async function remembered(stateFile: string): Promise<{
+  readonly anchors: readonly LinkAddress[];
+  readonly devices: readonly string[];
+  readonly meeting: { readonly meeting?: MeetingPlace };
+}> {
   // Without it everything else is taken away all the same.
   const config = (await readStateFile(stateFile, () => undefined))?.held.state.config;
-  if (config === undefined) return { anchors: [], devices: [] };
+  if (config === undefined) return { anchors: [], devices: [], meeting: {} };
   const deviceOf = (network: string): string | undefined =>
     config.networks.find((each) => each.network === network)?.device;
   const anchors = config.vrrpInstances.flatMap(({ anchorAddress: address, network }) => {
     const device = deviceOf(network);
     return device === undefined ? [] : [{ device, address }];
   });
-  return { anchors, devices: [...new Set(config.networks.map(({ device }) => device))].sort() };
+  const meeting = meetingPlaceOf(config);
+  const devices = [...new Set(config.networks.map(({ device }) => device))].sort();
+  return { anchors, devices, meeting: meeting ? { meeting } : {} };
 }
 
 async function removeAddresses(ip: string, anchors: readonly LinkAddress[]): Promise<void> {

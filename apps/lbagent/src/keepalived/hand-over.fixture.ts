@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AddressFamily } from '@fairlead/model';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { programPath } from '../processes/namespace.fixture.ts';
@@ -14,13 +15,17 @@ import { keepalivedFiles } from './paths.ts';
 type Name = 'lb-1' | 'lb-2';
 
 const PROCESSES = join(import.meta.dirname, '../processes');
-const VIPS = Array.from({ length: 20 }, (_, index) => `10.9.1.${index + 1}`);
-const VIP = VIPS[10]!;
+const VIPS = {
+  ipv4: Array.from({ length: 20 }, (_, index) => `10.9.1.${index + 1}`),
+  ipv6: Array.from({ length: 20 }, (_, index) => `fd09::1:${index + 1}`),
+};
 
 export interface HandOvers {
   /** Hand-overs in turns: there and back are two. */
   readonly count: number;
   readonly advertIntervalMs: number;
+  /** Of the addresses; the machines know each other by IPv4. */
+  readonly family: AddressFamily;
 }
 
 interface Program {
@@ -54,34 +59,38 @@ function onClient(pair: Pair, program: string, ...args: readonly string[]): Prog
   };
 }
 
-async function makeSite(advertIntervalMs: number): Promise<Pair> {
+async function makeSite({ advertIntervalMs, family }: HandOvers): Promise<Pair> {
   const pair = await makePair();
   await inHost(pair.client, 'ip', 'route', 'add', '10.9.1.0/24', 'dev', 'eth0');
   for (const name of ['lb-1', 'lb-2']) {
-    const machine: TestMachine = { name, advertIntervalMs, vips: VIPS };
+    const machine: TestMachine = { name, advertIntervalMs, vips: VIPS[family] };
     await asMachine(pair, machine, 'setUp');
-    await until('lb-1 owns', async () => (await ownersOf(pair, VIP)).join() === 'lb-1');
+    await until('lb-1 owns', async () => (await ownersOf(pair, VIPS[family][10]!)).join() === 'lb-1');
   }
   return pair;
 }
 
 /** Hands over again and again, while connections are held and new ones opened every 5 ms. */
-export async function handOvers({ count, advertIntervalMs }: HandOvers): Promise<unknown> {
-  const pair = await makeSite(advertIntervalMs);
+export async function handOvers(order: HandOvers): Promise<unknown> {
+  const { count, family } = order;
+  const vip = VIPS[family][10]!;
+  const pair = await makeSite(order);
   const track = (name: string, word: string): void => writeFileSync(keepalivedFiles(machinePaths(name)).track, word);
-  const prober = onClient(pair, 'probe.fixture.ts', VIP, '80', '5');
+  const prober = onClient(pair, 'probe.fixture.ts', vip, '80', '5');
   await sleep(700);
-  const holds = [onClient(pair, 'hold.fixture.ts', VIP, '80', '5', '10')];
-  await sleep(500);
-  const before = JSON.parse(await holds[0]!.ask()) as Held;
+  const holds = [onClient(pair, 'hold.fixture.ts', vip, '80', '5', '10')];
+  const before = await untilHeld(holds[0]!);
   let owner: Name = 'lb-1';
   let other: Name = 'lb-2';
   const failures: number[] = [];
   let attempts = 0;
   for (let turn = 0; turn < count; turn++) {
     track(owner, '1');
-    await until(`${other} alone owns`, async () => (await ownersOf(pair, VIP)).join() === other);
-    if (turn === 0) holds.push(onClient(pair, 'hold.fixture.ts', VIP, '80', '5', '10'));
+    await until(`${other} alone owns`, async () => (await ownersOf(pair, vip)).join() === other);
+    if (turn === 0) {
+      holds.push(onClient(pair, 'hold.fixture.ts', vip, '80', '5', '10'));
+      await untilHeld(holds[1]!);
+    }
     await sleep(900);
     track(owner, '0');
     await sleep(400);
@@ -93,34 +102,51 @@ export async function handOvers({ count, advertIntervalMs }: HandOvers): Promise
   const held = (await Promise.all(holds.map((hold) => hold.ask()))).map((line) => JSON.parse(line) as Held);
   prober.stop();
   for (const hold of holds) hold.stop();
-  return { before, attempts, failures, held, stray: await strayPackets(pair, owner) };
+  return { before, attempts, failures, held, stray: await strayPackets(pair, owner, family) };
+}
+
+/** What is seen of the connections once all of them are open and somebody has answered. */
+async function untilHeld(hold: Program): Promise<Held> {
+  let seen: Held | undefined;
+  await until('held connections answer', async () => {
+    seen = JSON.parse(await hold.ask()) as Held;
+    return seen.machines.length > 0 && seen.open === 5;
+  });
+  return seen!;
 }
 
 /**
  * Packets of a connection that nobody has, while both machines have heard a farewell of the other: how many the owner sent on,
  * and how many came back to be sent on again.
  */
-async function strayPackets(pair: Pair, owner: Name): Promise<{ sentOn: number; again: number }> {
+async function strayPackets(
+  pair: Pair,
+  owner: Name,
+  family: AddressFamily,
+): Promise<{ sentOn: number; again: number }> {
   const other = owner === 'lb-1' ? 'lb-2' : 'lb-1';
-  const [from = '', to = ''] = VIPS;
-  const before = [await sentOnBy(pair, owner), await sentOnBy(pair, other)] as const;
+  const [from = '', to = ''] = VIPS[family];
+  const header = family === 'ipv4' ? 'ip' : 'ip6';
+  const before = [await sentOnBy(pair, owner, header), await sentOnBy(pair, other, header)] as const;
   const hold = onClient(pair, 'hold.fixture.ts', from, '80', '1', '10');
-  await sleep(300);
+  await until('one is open', async () => (JSON.parse(await hold.ask()) as Held).open === 1);
   await inHost(
     pair.client,
     programPath('nft'),
-    'add table ip t; add chain ip t o { type filter hook output priority 0; }',
+    `add table ${header} t; add chain ${header} t o { type filter hook output priority 0; }`,
   );
-  await inHost(pair.client, programPath('nft'), `add rule ip t o ip daddr ${from} ip daddr set ${to}`);
-  await sleep(500);
+  const redirect = `${header} daddr ${from} ${header} daddr set ${to}`;
+  await inHost(pair.client, programPath('nft'), `add rule ${header} t o ${redirect}`);
+  await until('packets were sent on', async () => (await sentOnBy(pair, owner, header)) > before[0]);
+  await sleep(200);
   hold.stop();
   return {
-    sentOn: (await sentOnBy(pair, owner)) - before[0],
-    again: (await sentOnBy(pair, other)) - before[1],
+    sentOn: (await sentOnBy(pair, owner, header)) - before[0],
+    again: (await sentOnBy(pair, other, header)) - before[1],
   };
 }
 
-async function sentOnBy(pair: Pair, machine: Name): Promise<number> {
-  const listed = await inHost(pair.machines[machine], programPath('nft'), 'list', 'table', 'ip', 'fairlead');
+async function sentOnBy(pair: Pair, machine: Name, header: 'ip' | 'ip6'): Promise<number> {
+  const listed = await inHost(pair.machines[machine], programPath('nft'), 'list', 'table', header, 'fairlead');
   return Number(/counter packets (\d+)/.exec(listed)![1]);
 }

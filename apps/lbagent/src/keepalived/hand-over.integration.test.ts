@@ -14,17 +14,22 @@ interface Seen {
   readonly stray: { readonly sentOn: number; readonly again: number };
 }
 
-it('breaks no connection by handing over and back, with lbagents dead, and sends no packet on twice', async () => {
-  const order: HandOvers = { count: 10, advertIntervalMs: 100 };
-  const seen = await inNamespaces<Seen>(FIXTURE, 'handOvers', order);
-  expect(seen.before).toMatchObject({ open: 5, broken: [], machines: ['lb-1'] });
-  expect(seen.attempts).toBeGreaterThan(1000);
-  expect(seen.failures).toEqual(Array.from({ length: order.count }, () => 0));
-  // Each goes on with the machine that accepted it, wherever the addresses are.
-  expect(seen.held).toMatchObject([
-    { open: 5, broken: [], machines: ['lb-1'] },
-    { open: 5, broken: [], machines: ['lb-2'] },
-  ]);
-  expect(seen.stray.sentOn).toBeGreaterThan(0);
-  expect(seen.stray.again).toBe(0);
-}, 60_000);
+it.each(['ipv4', 'ipv6'] as const)(
+  'breaks no connection of %s by handing over and back, with lbagents dead, and sends no packet on twice',
+  async (family) => {
+    const order: HandOvers = { count: 10, advertIntervalMs: 100, family };
+    const seen = await inNamespaces<Seen>(FIXTURE, 'handOvers', order);
+    expect(seen.before).toMatchObject({ open: 5, broken: [], machines: ['lb-1'] });
+    expect(seen.attempts).toBeGreaterThan(1000);
+    // What becomes of new connections is held to for IPv4 alone: docs/adr/0012.
+    if (family === 'ipv4') expect(seen.failures).toEqual(Array.from({ length: order.count }, () => 0));
+    // Each goes on with the machine that accepted it, wherever the addresses are.
+    expect(seen.held).toMatchObject([
+      { open: 5, broken: [], machines: ['lb-1'] },
+      { open: 5, broken: [], machines: ['lb-2'] },
+    ]);
+    expect(seen.stray.sentOn).toBeGreaterThan(0);
+    expect(seen.stray.again).toBe(0);
+  },
+  60_000,
+);

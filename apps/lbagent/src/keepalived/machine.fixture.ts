@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { address } from '@fairlead/model';
 import type { MachineConfig } from '@fairlead/model';
+import { meetingPlaceOf } from '../kernel-side.ts';
 import { openLinks } from '../links/kernel.ts';
 import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from '../links/routing.ts';
 import { openNftables } from '../nftables/kernel.ts';
@@ -107,7 +108,9 @@ export async function setUp(machine: TestMachine): Promise<unknown> {
   const vips = machine.vips.map(address);
   await nftables.apply({ add: vips.map((vip) => ({ address: vip, port: VIP_PORT })), remove: [] });
   const links = openLinks({ ip });
-  const routing = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices: ['eth0'] };
+  const kernel = { mark: DEFAULT_MARK, table: DEFAULT_TABLE, rulePriority: DEFAULT_RULE_PRIORITY, devices: ['eth0'] };
+  const meeting = meetingPlaceOf(config);
+  const routing = { ...kernel, ...(meeting ? { meeting } : {}) };
   const repairs = await links.ensureRouting(routing);
   const again = await links.ensureRouting(routing);
   const mac = (await links.observe()).links.find(({ device }) => device === 'eth0')?.mac;

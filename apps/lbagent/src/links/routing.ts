@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { run } from '../processes/run.ts';
 import { checkedDevice } from './plan.ts';
-import type { Repair, RoutingSettings } from './types.ts';
+import type { MeetingPlace, Repair, RoutingSettings } from './types.ts';
 
 /** Numbers that other programs leave alone: tables below 253 are handed out by people, 254 and 255 are the kernel's. */
 export const DEFAULT_TABLE = 46130;
@@ -109,8 +109,26 @@ export async function ensureRouting(tools: RoutingTools, settings: RoutingSettin
     });
     if (before !== value) repairs.push(`${path} was ${before}, is ${value}`);
   }
+  const { meeting } = settings;
+  if (meeting && settings.ipv6 !== false) {
+    const { device, address } = meeting;
+    const known = await list<ListedLink>('-6', 'address', 'show', 'dev', checkedDevice(device));
+    const isThere = known.some(({ addr_info }) => addr_info?.some(({ local }) => local === address) === true);
+    // It is nobody's to be spoken from, so it is deprecated. A link without IPv6 has nobody to meet.
+    const added = isThere || known.length === 0 ? undefined : await run([tools.ip, ...meetingLine('replace', meeting)]);
+    if (added?.code === 0) repairs.push(`${address} was missing on ${device}`);
+  }
   if (problems.length > 0) throw new Error(`routing is not complete: ${problems.join('; ')}`);
   return repairs;
+}
+
+interface ListedLink {
+  readonly addr_info?: readonly { readonly local?: string }[];
+}
+
+function meetingLine(verb: 'replace' | 'del', { device, address }: MeetingPlace): readonly string[] {
+  const place = ['-6', 'address', verb, `${address}/64`, 'dev', checkedDevice(device)];
+  return verb === 'del' ? place : [...place, 'nodad', 'preferred_lft', '0'];
 }
 
 function familiesOf({ ipv6 }: RoutingSettings) {
@@ -134,6 +152,7 @@ export async function removeRouting(tools: RoutingTools, settings: RoutingSettin
     const done = await run([tools.ip, ...args]);
     if (done.code !== 0 && !gone.test(done.stderr)) problems.push(`ip ${args.join(' ')}: ${done.stderr.trim()}`);
   }
+  if (settings.meeting && settings.ipv6 !== false) await run([tools.ip, ...meetingLine('del', settings.meeting)]);
   for (const path of wantedSysctls(settings.devices, settings).keys()) {
     const usual = path.replace(/^(net\/ipv[46]\/conf)\/.*\/([^/]+)$/, '$1/default/$2');
     try {

@@ -68,6 +68,14 @@ export interface RoutingSettings {
   readonly devices: readonly string[];
   /** False: this kernel has no IPv6. Absent: it has. */
   readonly ipv6?: false;
+  /** Absent: nobody looks for this machine there. */
+  readonly meeting?: MeetingPlace;
+}
+
+/** An IPv6 address of this machine at which the other members find it. */
+export interface MeetingPlace {
+  readonly device: string;
+  readonly address: Address;
 }
 
 /** One difference found and repaired, as a sentence. */

@@ -134,13 +134,13 @@ export async function hardTimes(): Promise<unknown> {
   return { killed: children.length, caught: caught.length, left: after.caught.length, medianMs: times[50] };
 }
 
-/** Where the kernel has no `dup`: everything else is in force, and that is as good as it gets there. */
-export async function withoutDup(): Promise<unknown> {
+/** Where the kernel has no `dup` of that kind: everything else is in force, and that is as good as it gets there. */
+export async function withoutDup(kind: string): Promise<unknown> {
   const real = programPath('nft');
   const refuses = `#!/bin/sh
 [ "$1" = -f ] || exec ${real} "$@"
 cat >/run/input
-! grep -q ' dup to ' /run/input || exit 1
+! grep -q '${kind}' /run/input || exit 1
 exec ${real} -f /run/input
 `;
   writeFileSync('/run/nft', refuses, { mode: 0o755 });
@@ -150,7 +150,7 @@ exec ${real} -f /run/input
   await nftables.apply({ add: [port('10.0.0.1', 80)], remove: [] });
   const observed = await nftables.observe();
   await nftables.close();
-  return { observed, lacks };
+  return { observed, lacks, sendsOn: (await nft('list', 'table', 'ip', 'fairlead')).includes('dup to') };
 }
 
 /** The golden ruleset, judged by the real nft without touching the kernel. */

@@ -54,9 +54,16 @@ it('goes on when the nft it speaks to is killed, and takes 5,000 elements at onc
 });
 
 it('serves without the second chance where the kernel cannot give it, and says so', async () => {
-  expect(await inNamespaces(FIXTURE, 'withoutDup')).toEqual({
-    observed: { base: 'intact', caught: [{ address: '10.0.0.1', port: 80 }], limits: [] },
+  const observed = { base: 'intact', caught: [{ address: '10.0.0.1', port: 80 }], limits: [] };
+  expect(await inNamespaces(FIXTURE, 'withoutDup', ' dup to ')).toEqual({
+    observed,
     lacks: [expect.stringContaining('nft_dup_ipv4')],
+    sendsOn: false,
+  });
+  expect(await inNamespaces(FIXTURE, 'withoutDup', 'ip6 fairlead .* dup to ')).toEqual({
+    observed,
+    lacks: [expect.stringMatching(/^nft refuses what sends packets of running IPv6 connections on.*nft_dup_ipv6/)],
+    sendsOn: true,
   });
 });
 

@@ -3,7 +3,7 @@ import { run, runOrThrow } from '../processes/run.ts';
 import { renderChange } from './elements.ts';
 import { renderLimits } from './limits.ts';
 import { isMissing, parseComplaint, parseListing } from './parse.ts';
-import { renderRuleset, TABLE } from './ruleset.ts';
+import { renderRuleset, TABLE, tableFamilies } from './ruleset.ts';
 import type { TableFamily } from './ruleset.ts';
 import type { CaughtChange, Nftables, NftablesObserved, RulesetSettings } from './types.ts';
 
@@ -16,9 +16,12 @@ export interface NftablesOptions {
   readonly onLack?: (message: string) => void;
 }
 
-const NO_SECOND_CHANCE =
-  'nft refuses what sends packets of running connections on, so those break when addresses are handed over: ' +
-  'load the modules nft_dup_ipv4 and nft_socket';
+function lackOf(what: string, module: string): string {
+  return (
+    `nft refuses what sends packets of running ${what} on, so those break when addresses are handed over: ` +
+    `load the modules ${module} and nft_socket`
+  );
+}
 
 /** nft refused a change; nothing of it is in force. */
 export class NftablesFailure extends Error {
@@ -52,7 +55,7 @@ export function openNftables(options: NftablesOptions): Nftables {
   });
 
   const anew = (next: RulesetSettings): string => {
-    const tables = (['inet', 'ip'] as const).map((family) => `${family} ${TABLE}`);
+    const tables = tableFamilies(next).map((family) => `${family} ${TABLE}`);
     const away = tables.map((table) => `add table ${table}\ndelete table ${table}\n`);
     return `${away.join('')}${renderRuleset(next)}`;
   };
@@ -66,9 +69,10 @@ export function openNftables(options: NftablesOptions): Nftables {
   return {
     async observe(): Promise<NftablesObserved> {
       const list = (family: TableFamily) => run([options.nft, '-j', 'list', 'table', family, TABLE]);
-      const [listed, beside] = await Promise.all([list('inet'), list('ip')]);
+      const [listed, ...beside] = await Promise.all([list('inet'), ...tableFamilies(settings).slice(1).map(list)]);
       if (listed.code === 0) {
-        return parseListing([listed.stdout, ...(beside.code === 0 ? [beside.stdout] : [])], settings);
+        const texts = beside.flatMap(({ code, stdout }) => (code === 0 ? [stdout] : []));
+        return parseListing([listed.stdout, ...texts], settings);
       }
       const complaint = parseComplaint(listed.stderr);
       if (complaint && isMissing(complaint)) return { base: 'missing', caught: [], limits: [] };
@@ -79,12 +83,18 @@ export function openNftables(options: NftablesOptions): Nftables {
 
     async ensureBase(next): Promise<void> {
       // A kernel may come without the means to send packets on; it must serve all the same.
-      const lesser: RulesetSettings = { ...next, secondChance: false };
-      if (await put(next)) settings = next;
-      else if (await put(lesser)) {
-        settings = lesser;
-        options.onLack?.(NO_SECOND_CHANCE);
-      } else await runOrThrow([options.nft, '-f', '-'], { input: anew(next) });
+      const lesser = [
+        [next, undefined],
+        [{ ...next, secondChance: 'ipv4' }, lackOf('IPv6 connections', 'nft_dup_ipv6')],
+        [{ ...next, secondChance: false }, lackOf('connections', 'nft_dup_ipv4')],
+      ] as const;
+      for (const [possible, lack] of lesser) {
+        if (!(await put(possible))) continue;
+        settings = possible;
+        if (lack !== undefined) options.onLack?.(lack);
+        return;
+      }
+      await runOrThrow([options.nft, '-f', '-'], { input: anew(next) });
     },
 
     async apply(change: CaughtChange): Promise<void> {

@@ -23,8 +23,13 @@ const INTERVALS: readonly string[] = [ALLOWED.ipv4, ALLOWED.ipv6];
 /** Bits that neither kube-proxy (0xc000), Calico (0xffff0000 by default, on nodes) nor Tailscale (0xff0000: 0x40000, 0x80000) uses. */
 export const DEFAULT_MARK: Mark = { value: 0x00f1_0000, mask: 0x00ff_0000 };
 
-/** `dup` is at home in tables of one protocol only, so a table `ip` of the same name stands beside the one for both. */
-export type TableFamily = 'inet' | 'ip';
+/** `dup` is at home in tables of one protocol only, so tables of the same name stand beside the one for both. */
+export type TableFamily = 'inet' | 'ip' | 'ip6';
+
+/** Those that a kernel with or without IPv6 is to have. */
+export function tableFamilies({ ipv6 }: Pick<RulesetSettings, 'ipv6'>): readonly TableFamily[] {
+  return ipv6 === false ? ['inet', 'ip'] : ['inet', 'ip', 'ip6'];
+}
 
 export interface BaseChain {
   readonly family: TableFamily;
@@ -106,8 +111,7 @@ export function ruleComment(settings: RulesetSettings, index: number): string {
 export function renderRuleset(settings: RulesetSettings): string {
   const chains = baseChains(settings);
   const lines = [
-    `add table inet ${TABLE}`,
-    `add table ip ${TABLE}`,
+    ...tableFamilies(settings).map((family) => `add table ${family} ${TABLE}`),
     ...Object.entries(OWN_SETS).map(([name, types]) => {
       const flags = INTERVALS.includes(name) ? ' flags interval;' : '';
       return `add set inet ${TABLE} ${name} { type ${types.join(' . ')};${flags} }`;

@@ -19,7 +19,7 @@ describe('secondChance', () => {
   it('lets the only other member answer for a connection that nobody has', () => {
     const rules = rulesOf('second_chance', settings('10.9.0.12'));
     expect(rules.slice(0, 2)).toEqual(['socket transparent 1 return', 'ip dscp 0x2b return']);
-    expect(secondChance(settings('10.9.0.12')).tryOthers).toHaveLength(1);
+    expect(secondChance(settings('10.9.0.12')).tryOthers).toHaveLength(2);
   });
 
   it('has each of several members keep silent about what it does not have, whether it heard a farewell or not', () => {
@@ -44,7 +44,31 @@ describe('secondChance', () => {
   it('counts the farewell of members only', () => {
     expect(secondChance(settings('10.9.0.12', 'fd00::2')).noteDeparture).toEqual([
       'meta nfproto ipv4 meta l4proto 112 @th,16,8 0 ip saddr { 10.9.0.12 } update @departed { meta protocol }',
+      'meta nfproto ipv4 meta l4proto 112 @th,16,8 0 ip saddr { 10.9.0.12 } update @departed6 { meta pkttype }',
+      'meta nfproto ipv6 meta l4proto 112 @th,16,8 0 ip6 saddr { fd00::2 } update @departed6 { meta pkttype }',
     ]);
+  });
+
+  it('sends IPv6 packets on to where each member is found by IPv6, by its address or where members meet', () => {
+    const sent = rulesOf('send_on6', settings('10.9.0.13', '10.9.0.12', 'fd00::2')).slice(1);
+    expect(sent).toEqual([
+      'counter dup to fd66:6169:726c::a09:c',
+      'counter dup to fd66:6169:726c::a09:d',
+      'counter dup to fd00::2',
+      'drop',
+    ]);
+    expect(rulesOf('second_chance6', settings('10.9.0.12'))[1]).toBe('ip6 dscp 0x2b return');
+    expect(secondChance(settings('10.9.0.12')).tryOthers[1]).toMatch(/^meta pkttype @departed6 .*@tcp6 jump/);
+  });
+
+  it('is for IPv4 alone where the kernel can no more, and without a trace of IPv6 where there is none', () => {
+    const lesser = secondChance({ ...settings('10.9.0.12'), secondChance: 'ipv4' });
+    expect(lesser.chains.filter(({ rules }) => rules.length > 0).map(({ name }) => name)).toEqual([
+      'second_chance',
+      'departures',
+      'send_on',
+    ]);
+    expect(JSON.stringify(secondChance({ ...settings('10.9.0.12'), ipv6: false }))).not.toMatch(/ip6|departed6/);
   });
 
   it.each([
@@ -53,6 +77,7 @@ describe('secondChance', () => {
   ])('has chains without rules when %s', (_, given) => {
     const { chains, noteDeparture, tryOthers } = secondChance(given);
     expect([...chains.flatMap(({ rules }) => rules), ...noteDeparture, ...tryOthers]).toEqual([]);
-    expect(chains.map(({ name }) => name)).toEqual(['second_chance', 'departures', 'send_on']);
+    const names = ['second_chance', 'departures', 'send_on', 'second_chance6', 'send_on6'];
+    expect(chains.map(({ name }) => name)).toEqual(names);
   });
 });

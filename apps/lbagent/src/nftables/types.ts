@@ -43,8 +43,11 @@ export interface RulesetSettings {
   readonly ipv6?: false;
   /** Where HAProxy of this machine hears from the same peers; nobody else comes there. Absent: it does not listen. */
   readonly memory?: { readonly address: Address; readonly port: number };
-  /** False: connections that another member accepted are not sent on to it. Absent: they are. */
-  readonly secondChance?: false;
+  /**
+   * False: connections that another member accepted are not sent on to it; `ipv4`: only those of IPv4 are, because this
+   * kernel can no more. Absent: they are.
+   */
+  readonly secondChance?: false | 'ipv4';
 }
 
 export interface Mark {

@@ -3,7 +3,7 @@ import { renderBase, TABLE as FORWARDING_TABLE } from '../forwarding/base.ts';
 import { renderChange } from '../forwarding/render.ts';
 import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from '../links/routing.ts';
 import { parseComplaint } from '../nftables/parse.ts';
-import { DEFAULT_MARK, renderRuleset } from '../nftables/ruleset.ts';
+import { DEFAULT_MARK, renderRuleset, tableFamilies } from '../nftables/ruleset.ts';
 import type { RulesetSettings } from '../nftables/types.ts';
 import { run } from '../processes/run.ts';
 import type { KernelTried } from './preflight.ts';
@@ -23,7 +23,7 @@ export async function tryKernel({ nft, ip }: KernelTools, ruleset: RulesetSettin
   const table = `add table inet ${TABLE}\n`;
   const chain = `add chain inet ${TABLE} catch { type filter hook prerouting priority mangle; policy accept; }\n`;
   const rule = `add rule inet ${TABLE} catch ip daddr 192.0.2.1 tcp dport 1 tproxy ip to 127.0.0.1:1 accept\n`;
-  const anew = ['inet', 'ip']
+  const anew = tableFamilies(ruleset)
     .map((family) => `add table ${family} fairlead\ndelete table ${family} fairlead\n`)
     .join('');
   const [all, policyRouting, forwarding] = await Promise.all([

@@ -148,7 +148,7 @@ function judgeKernel(tried: KernelTried): Check[] {
     [
       rules === undefined ? secondChance : undefined,
       'packets of running connections cannot be sent on, so those break when addresses are handed over',
-      'load the modules nft_dup_ipv4 and nft_socket',
+      'load the modules nft_dup_ipv4, nft_dup_ipv6 and nft_socket',
     ],
   ]);
   const udp = firstOf([

@@ -67,7 +67,7 @@ it('tells the ports that are named, or all of them, of clients', () => {
 
 it('leaves UDP ports as they are: they are told of nobody, and have no check of their own', () => {
   const udp = { ...HTTP, name: 'dns', port: 53, protocol: 'UDP' };
-  const { ports } = wanted({ 'proxy-protocol': 'v2', check: 'node-port' }, { ports: [HTTP, udp] });
+  const { ports } = wanted({ 'proxy-protocol': 'v2:80', check: 'node-port' }, { ports: [HTTP, udp] });
   expect(ports.map(({ check, proxyProtocol }) => [check.kind, proxyProtocol])).toEqual([
     ['tcp', 2],
     ['node', undefined],

@@ -114,6 +114,8 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     const whole = wanted(held, judged);
     const unanswered = answers.follow(whole, held.state.loadBalancers);
     const input = { held, wanted: readAwaited(whole, unanswered.servers), view, known, look };
+    // Files are written while the pass goes on, and are to say what it makes.
+    served = input.wanted;
     const answered = cause;
     cause = undefined;
     look = undefined;
@@ -126,7 +128,6 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     });
     view = reached.view;
     known = knownAfter(input.known, input.wanted, reached);
-    served = input.wanted;
     if (reached.looked) lookedAt = startedAt;
     if (reached.looked || input.look) triedAt = startedAt;
     tell({ ...input, unanswered }, reached, answered);

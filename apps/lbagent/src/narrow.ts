@@ -56,10 +56,27 @@ function backendsFor(keys: ReadonlySet<string>, view: View): ReadonlySet<string>
     if (backend !== undefined) names.add(backend);
   }
   for (const free of view.freeSlots.values()) {
-    const lowest = [...free].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
-    for (const name of lowest.slice(0, keys.size)) names.add(name);
+    for (const name of lowest(free, keys.size)) names.add(name);
   }
   return names;
+}
+
+/** So many of them, those with the lowest numbers at their end. */
+function lowest(names: Iterable<string>, count: number): readonly string[] {
+  const found: string[] = [];
+  if (count === 0) return found;
+  for (const name of names) {
+    if (found.length === count && !isLower(name, found.at(-1)!)) continue;
+    let at = found.length;
+    while (at > 0 && isLower(name, found[at - 1]!)) at -= 1;
+    found.splice(at, 0, name);
+    if (found.length > count) found.pop();
+  }
+  return found;
+}
+
+function isLower(a: string, b: string): boolean {
+  return a.length < b.length || (a.length === b.length && a < b);
 }
 
 function placesOf(vip: Address, wishes: readonly Wanted[]): readonly string[] {

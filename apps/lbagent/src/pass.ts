@@ -112,12 +112,13 @@ function forwardsSome({ services }: Wanted): boolean {
 
 /** A machine that forwards nothing is no router and remembers no flows. */
 async function finishForwarding(
-  { view, plan: { forwards }, planned }: Pick<Reached, 'view' | 'plan' | 'planned'>,
+  { view, plan: { forwards, steps }, planned }: Pick<Reached, 'view' | 'plan' | 'planned'>,
   wanted: Wanted,
   { plane: { forwarding } }: PassParts,
 ): Promise<void> {
   if (planned === 'all') await forwarding.forgetStrays([...forwards.values()]);
-  if (view.forwards.size === 0 && !forwardsSome(wanted)) await forwarding.retire();
+  const isLess = planned === 'all' || steps.some(({ kind }) => kind === 'stop-forwarding');
+  if (isLess && view.forwards.size === 0 && !forwardsSome(wanted)) await forwarding.retire();
 }
 
 /** Of all servers that haproxy has, those that are on their way out included. */

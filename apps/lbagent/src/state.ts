@@ -1,10 +1,12 @@
 import {
+  changedMap,
   compareVersions,
   type MachineState,
   type MachineStateDelta,
   NO_VERSION,
   type NodeSet,
   type NodeSetDelta,
+  type PlacedLoadBalancer,
   type Refusal,
   type Version,
 } from '@fairlead/model';
@@ -72,11 +74,12 @@ function applyDelta(state: MachineState, delta: MachineStateDelta, refused: read
     if (each.removed) nodeSets.delete(each.cluster);
     else nodeSets.set(each.cluster, changeNodeSet(nodeSets.get(each.cluster), each));
   }
-  const loadBalancers = new Map(state.loadBalancers);
-  for (const id of delta.remove) loadBalancers.delete(id);
+  const changes = new Map<string, PlacedLoadBalancer | undefined>();
+  for (const id of delta.remove) changes.set(id, undefined);
   // What it was before must not be served for what it is now.
-  for (const { id } of refused) loadBalancers.delete(id);
-  for (const placed of delta.upsert) loadBalancers.set(placed.loadBalancer.id, placed);
+  for (const { id } of refused) changes.set(id, undefined);
+  for (const placed of delta.upsert) changes.set(placed.loadBalancer.id, placed);
+  const loadBalancers = changedMap(state.loadBalancers, changes);
   return { config: delta.config ?? state.config, nodeSets, loadBalancers };
 }
 

@@ -1,4 +1,4 @@
-import type { Address, MachineConfig } from '@fairlead/model';
+import { type Address, differingKeys, type MachineConfig } from '@fairlead/model';
 import { extendBatches, writeBatches } from './keepalived/files.ts';
 import type { InstanceAddresses, KeepalivedPaths } from './keepalived/types.ts';
 import type { ObservedLink } from './links/types.ts';
@@ -51,16 +51,13 @@ type Change = { readonly same: true } | { readonly same: false; readonly added?:
 
 /** `added`: only when nothing else is different and they are few. */
 function changeOf(before: Wanted['vips'], after: Wanted['vips']): Change {
-  if (before === after) return { same: true };
   const added = new Map<Address, WantedVip>();
-  for (const [address, vip] of after) {
-    const other = before.get(address);
-    if (other === undefined) added.set(address, vip);
-    else if (other !== vip && (other.device !== vip.device || other.vrrpInstance !== vip.vrrpInstance)) {
-      return { same: false };
-    }
+  for (const address of differingKeys(before, after)) {
+    const [other, vip] = [before.get(address), after.get(address)];
+    if (other === undefined) {
+      if (vip) added.set(address, vip);
+    } else if (other.device !== vip?.device || other.vrrpInstance !== vip.vrrpInstance) return { same: false };
   }
-  if (after.size - added.size < before.size) return { same: false };
   if (added.size === 0) return { same: true };
   return added.size > FEW ? { same: false } : { same: false, added };
 }

@@ -1,5 +1,4 @@
-import { type Address, formatEndpoint } from '@fairlead/model';
-import { changesBetween, noteChanges } from './wanted-changes.ts';
+import { type Address, changedMap, differingKeys, formatEndpoint, noteDifference } from '@fairlead/model';
 import type { Wanted, WantedService } from './wanted-types.ts';
 
 /**
@@ -22,9 +21,9 @@ export function createAwaitedReader(): (wanted: Wanted, awaited: Awaited) => Wan
     if (last?.wanted === wanted && last.awaited === awaited) return last.read;
     const read = awaited.size === 0 ? wanted : { ...wanted, services: withAwaited(wanted, awaited, last) };
     if (last && read !== last.read) {
-      const changes = changesBetween(last.wanted, wanted);
-      const keys = new Set([...changes.keys, ...differing(last.awaited, awaited)]);
-      noteChanges(last.read, read, { keys, vips: changes.vips });
+      const changed = differingKeys(last.wanted.services, wanted.services);
+      const keys = new Set([...changed, ...differing(last.awaited, awaited)]);
+      noteDifference(last.read.services, read.services, keys);
     }
     last = { wanted, awaited, read };
     return read;
@@ -36,14 +35,14 @@ function withAwaited(
   awaited: Awaited,
   last: { readonly wanted: Wanted; readonly awaited: Awaited; readonly read: Wanted } | undefined,
 ): Wanted['services'] {
-  const all = new Map(services);
+  const changes = new Map<string, WantedService>();
   for (const [key, places] of awaited) {
     const service = services.get(key);
     if (!service) continue;
     const isSame = last?.wanted.services.get(key) === service && last.awaited.get(key) === places;
-    all.set(key, isSame ? last.read.services.get(key)! : awaiting(service, places));
+    changes.set(key, isSame ? last.read.services.get(key)! : awaiting(service, places));
   }
-  return all;
+  return changedMap(services, changes);
 }
 
 function awaiting(service: WantedService, places: ReadonlySet<string>): WantedService {

@@ -1,4 +1,4 @@
-import type { Address } from '@fairlead/model';
+import { type Address, differingKeys } from '@fairlead/model';
 import type { Wanted } from './wanted-types.ts';
 
 /** Where two wishes may differ; elsewhere they do not. */
@@ -8,24 +8,7 @@ export interface Changes {
   readonly vips: ReadonlySet<Address>;
 }
 
-const noted = new WeakMap<Wanted, Changes & { readonly before: WeakRef<Wanted> }>();
-
-/** Remembers how one wish came from another, for as long as both are in use. */
-export function noteChanges(before: Wanted, wanted: Wanted, { keys, vips }: Changes): void {
-  noted.set(wanted, { before: new WeakRef(before), keys, vips });
-}
-
-/** Compares them all when it was not noted. */
+/** All of them are compared unless one wish was made from the other. */
 export function changesBetween(before: Wanted, wanted: Wanted): Changes {
-  const known = noted.get(wanted);
-  if (known?.before.deref() === before) return known;
-  return { keys: differing(before.services, wanted.services), vips: differing(before.vips, wanted.vips) };
-}
-
-function differing<K, T>(a: ReadonlyMap<K, T>, b: ReadonlyMap<K, T>): ReadonlySet<K> {
-  const keys = new Set<K>();
-  if (a === b) return keys;
-  for (const [key, value] of a) if (b.get(key) !== value) keys.add(key);
-  for (const [key, value] of b) if (a.get(key) !== value) keys.add(key);
-  return keys;
+  return { keys: differingKeys(before.services, wanted.services), vips: differingKeys(before.vips, wanted.vips) };
 }

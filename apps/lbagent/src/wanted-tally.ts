@@ -1,5 +1,4 @@
-import type { Address, MachineState } from '@fairlead/model';
-import type { Changes } from './wanted-changes.ts';
+import { type Address, changedMap, differingKeys, type MachineState } from '@fairlead/model';
 import type { Reading } from './wanted-load-balancer.ts';
 import { type NodeCheck, nodeCheckKey, type Wanted, type WantedService, type WantedVip } from './wanted-types.ts';
 
@@ -37,25 +36,11 @@ export function changedIds(
   now: MachineState['loadBalancers'],
   most: number,
 ): readonly string[] | undefined {
-  const changed: string[] = [];
-  let kept = 0;
-  for (const [id, placed] of now) {
-    const old = before.get(id);
-    if (old !== undefined) kept += 1;
-    if (old === placed) continue;
-    changed.push(id);
-    if (changed.length > most) return undefined;
-  }
-  if (before.size - kept > most) return undefined;
-  if (before.size > kept) for (const id of before.keys()) if (!now.has(id)) changed.push(id);
-  return changed;
+  const changed = differingKeys(before, now);
+  return changed.size > most ? undefined : [...changed];
 }
 
 type Parts = Pick<Wanted, 'services' | 'vips' | 'nodeChecks'>;
-
-export interface Carried extends Changes {
-  readonly parts: Parts;
-}
 
 /**
  * What is wanted after some load balancers changed: `after` has what each asks for now, undefined when it is gone. Changes
@@ -67,9 +52,10 @@ export function carryOn(
   tally: Tally,
   after: ReadonlyMap<string, Served | undefined>,
   own: ReadonlySet<Address>,
-): Carried | undefined {
-  const services = new Map(before.services);
-  const keys = new Set<string>();
+): Parts | undefined {
+  const services = new Map<string, WantedService | undefined>();
+  const isTaken = (key: string): boolean =>
+    (services.has(key) ? services.get(key) : before.services.get(key)) !== undefined;
   const gone: WantedVip[] = [];
   const come: WantedVip[] = [];
   let nodeChecks: Map<string, NodeCheck> | undefined;
@@ -78,22 +64,16 @@ export function carryOn(
     if (!old) continue;
     count(tally, old, -1);
     tally.readings.delete(id);
-    for (const { key } of old.services) {
-      services.delete(key);
-      keys.add(key);
-    }
+    for (const { key } of old.services) services.set(key, undefined);
     if (old.vips.some(({ address }) => tally.addresses.has(address))) return undefined;
     gone.push(...old.vips);
   }
   for (const [id, reading] of after) {
     if (!reading) continue;
-    if (standsAgainst(reading, { services, tally, own })) return undefined;
+    if (standsAgainst(reading, { isTaken, tally, own })) return undefined;
     count(tally, reading, 1);
     tally.readings.set(id, reading);
-    for (const service of reading.services) {
-      services.set(service.key, service);
-      keys.add(service.key);
-    }
+    for (const service of reading.services) services.set(service.key, service);
     come.push(...reading.vips);
     for (const [key, check] of reading.nodeChecks) {
       if (!(nodeChecks ?? before.nodeChecks).has(key)) (nodeChecks ??= new Map(before.nodeChecks)).set(key, check);
@@ -102,26 +82,27 @@ export function carryOn(
   for (const key of before.nodeChecks.keys()) {
     if (!tally.checks.has(key)) (nodeChecks ??= new Map(before.nodeChecks)).delete(key);
   }
-  const vips = exchanged(before.vips, gone, come);
-  const changed = vips === before.vips ? [] : [...gone, ...come].map(({ address }) => address);
-  return { parts: { services, vips, nodeChecks: nodeChecks ?? before.nodeChecks }, keys, vips: new Set(changed) };
+  return {
+    services: changedMap(before.services, services),
+    vips: exchanged(before.vips, gone, come),
+    nodeChecks: nodeChecks ?? before.nodeChecks,
+  };
 }
 
 /** The same map when it comes to the same. */
 function exchanged(vips: Wanted['vips'], gone: readonly WantedVip[], come: readonly WantedVip[]): Wanted['vips'] {
   if (JSON.stringify(gone) === JSON.stringify(come)) return vips;
-  const next = new Map(vips);
-  for (const { address } of gone) next.delete(address);
-  for (const vip of come) next.set(vip.address, vip);
-  return next;
+  const changes = new Map<Address, WantedVip | undefined>(gone.map(({ address }) => [address, undefined]));
+  for (const vip of come) changes.set(vip.address, vip);
+  return changedMap(vips, changes);
 }
 
 function standsAgainst(
   reading: Served,
-  { services, tally, own }: { services: ReadonlyMap<string, WantedService>; tally: Tally; own: ReadonlySet<Address> },
+  { isTaken, tally, own }: { isTaken: (key: string) => boolean; tally: Tally; own: ReadonlySet<Address> },
 ): boolean {
   return (
-    reading.services.some(({ key }) => services.has(key)) ||
+    reading.services.some(({ key }) => isTaken(key)) ||
     reading.vips.some(({ address }) => tally.addresses.has(address) || tally.backends.has(address)) ||
     [...reading.backends].some(
       (address) =>

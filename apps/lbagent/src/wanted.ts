@@ -11,7 +11,6 @@ import {
   refusal,
 } from '@fairlead/model';
 import { CHECK_HEALTHZ, checkGroup, type NodeCheckChoices, nodeCheckOf } from './node-check-choice.ts';
-import { noteChanges } from './wanted-changes.ts';
 import { type Reading, readLoadBalancer } from './wanted-load-balancer.ts';
 import { carryOn, changedIds, type Served, type Tally, tallyOf } from './wanted-tally.ts';
 import {
@@ -88,11 +87,8 @@ function readOn(
     if (reading && ('refused' in reading || reading.partly)) return undefined;
     after.set(id, reading);
   }
-  const changes = carryOn(wanted, tally, after, machineAddresses(state));
-  if (!changes) return undefined;
-  const next = { ...wanted, ...changes.parts };
-  noteChanges(wanted, next, changes);
-  return next;
+  const parts = carryOn(wanted, tally, after, machineAddresses(state));
+  return parts && { ...wanted, ...parts };
 }
 
 function sameOptions(a: WantedOptions, b: WantedOptions): boolean {

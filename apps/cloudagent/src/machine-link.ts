@@ -198,7 +198,12 @@ function messagesOf(update: Update): SyncRequest[] {
     const delta = deltaToProto(versions, diff(update.from.state, update.to.state));
     if (pb.DeltaState.encode(delta).len <= MAX_DELTA_BYTES) return [{ delta }];
   }
-  return [...fullStateToProto(update.to.version, update.to.state)].map((full) => ({ full }));
+  return [...fullStateToProto(update.to.version, inOrder(update.to.state))].map((full) => ({ full }));
+}
+
+/** The same bytes for the same state, in whatever order it came about. */
+function inOrder({ loadBalancers, ...rest }: MachineState): MachineState {
+  return { ...rest, loadBalancers: new Map([...loadBalancers].sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 
 /** What load balancers' states depend on besides the applied version. */

@@ -1,12 +1,20 @@
-import type { MachineState, MachineStateDelta, NodeSet, NodeSetDelta } from '@fairlead/model';
+import {
+  differingKeys,
+  type MachineState,
+  type MachineStateDelta,
+  type NodeSet,
+  type NodeSetDelta,
+} from '@fairlead/model';
 import { isEqual } from './equal.ts';
 
 /** What turns `previous` into `next`; cheap for what is the same object in both. PURE. */
 export function diff(previous: MachineState, next: MachineState): MachineStateDelta {
-  const upsert = [...next.loadBalancers]
-    .filter(([id, placed]) => !isEqual(previous.loadBalancers.get(id), placed))
-    .map(([, placed]) => placed);
-  const remove = [...previous.loadBalancers.keys()].filter((id) => !next.loadBalancers.has(id));
+  const ids = [...differingKeys(previous.loadBalancers, next.loadBalancers)].sort();
+  const upsert = ids.flatMap((id) => {
+    const placed = next.loadBalancers.get(id);
+    return placed === undefined || isEqual(previous.loadBalancers.get(id), placed) ? [] : [placed];
+  });
+  const remove = ids.filter((id) => previous.loadBalancers.has(id) && !next.loadBalancers.has(id));
   const delta = { nodeSets: diffNodeSets(previous, next), upsert, remove };
   return isEqual(previous.config, next.config) ? delta : { ...delta, config: next.config };
 }

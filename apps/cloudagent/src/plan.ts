@@ -8,7 +8,7 @@ import type {
   PlacedLoadBalancer,
   VrrpInstance,
 } from '@fairlead/model';
-import { compareAddresses } from '@fairlead/model';
+import { changedMap, compareAddresses } from '@fairlead/model';
 import { admitNode, admitPorts } from './backends.ts';
 import { setOf } from './declared.ts';
 import { isEqual } from './equal.ts';
@@ -48,6 +48,16 @@ export function planSet(truth: Truth, set: string, placed: Placed = new WeakMap(
     nodeSets: nodeSetsOf(truth, set),
     loadBalancers: loadBalancersOf(truth, set, placed),
   };
+}
+
+/** `planSet` after a change of these load balancers and of nothing else; `before`: what it gave then. PURE. */
+export function replanSet(
+  before: SetState,
+  truth: Truth,
+  { set, ids, placed }: { readonly set: string; readonly ids: ReadonlySet<string>; readonly placed: Placed },
+): SetState {
+  const changes = new Map([...ids].map((id) => [id, placedOf(id, truth, { set, placed })]));
+  return { ...before, loadBalancers: changedMap(before.loadBalancers, changes) };
 }
 
 function configOf({ name, spec }: MachineResource, { site }: Truth, shared: SetState): MachineConfig {
@@ -111,21 +121,28 @@ function loadBalancersOf(truth: Truth, set: string, placed: Placed): ReadonlyMap
   const result = new Map<string, PlacedLoadBalancer>();
   if (!truth.sets.has(set)) return result;
   for (const id of [...truth.loadBalancers.keys()].sort()) {
-    const held = truth.loadBalancers.get(id)!;
-    if (held.served === undefined || setOf(held.served, truth.site) !== set) continue;
-    const before = placed.get(held);
-    const nodes = nodesThatMatter(held.served, truth);
-    if (before !== undefined && before.nodes === nodes) {
-      result.set(id, before.placed);
-      continue;
-    }
-    const now = place(held, truth, set);
-    if (now === undefined) continue;
-    const same = before !== undefined && isEqual(before.placed, now) ? before.placed : now;
-    placed.set(held, nodes === undefined ? { placed: same } : { placed: same, nodes });
-    result.set(id, same);
+    const now = placedOf(id, truth, { set, placed });
+    if (now !== undefined) result.set(id, now);
   }
   return result;
+}
+
+/** Undefined: this set does not serve it. */
+function placedOf(
+  id: string,
+  truth: Truth,
+  { set, placed }: { readonly set: string; readonly placed: Placed },
+): PlacedLoadBalancer | undefined {
+  const held = truth.loadBalancers.get(id);
+  if (held?.served === undefined || setOf(held.served, truth.site) !== set) return undefined;
+  const before = placed.get(held);
+  const nodes = nodesThatMatter(held.served, truth);
+  if (before !== undefined && before.nodes === nodes) return before.placed;
+  const now = place(held, truth, set);
+  if (now === undefined) return undefined;
+  const same = before !== undefined && isEqual(before.placed, now) ? before.placed : now;
+  placed.set(held, nodes === undefined ? { placed: same } : { placed: same, nodes });
+  return same;
 }
 
 /** Where pods are reached through their nodes, which of them may be reached follows from the nodes. */

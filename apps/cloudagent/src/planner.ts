@@ -1,16 +1,23 @@
 import type { MachineState } from '@fairlead/model';
-import { type Placed, planMachine, planSet, type SetState } from './plan.ts';
+import { type Placed, planMachine, planSet, replanSet, type SetState } from './plan.ts';
 import type { Committed, TruthKeeper } from './truth-keeper.ts';
 
-/** Plans each set once per generation, however many machines ask. */
+interface Planned {
+  readonly generation: number;
+  readonly state: SetState;
+  /** Load balancers that have changed since. */
+  readonly changed: Set<string>;
+}
+
+/** Plans each set once per generation, however many machines ask, and anew only what has changed. */
 export class Planner {
   readonly #keeper: Pick<TruthKeeper, 'truth'>;
-  readonly #sets = new Map<string, { readonly generation: number; readonly state: SetState }>();
+  readonly #sets = new Map<string, Planned>();
   #placed: Placed = new WeakMap();
 
   constructor(keeper: Pick<TruthKeeper, 'truth' | 'subscribe'>) {
     this.#keeper = keeper;
-    keeper.subscribe((committed) => this.#forget(committed));
+    keeper.subscribe((committed) => this.#take(committed));
   }
 
   /** What this machine should serve as of the truth now; undefined: it is not declared. */
@@ -21,18 +28,23 @@ export class Planner {
   }
 
   #setState(set: string): SetState {
-    const { generation } = this.#keeper.truth.counters;
+    const { truth } = this.#keeper;
+    const { generation } = truth.counters;
     const known = this.#sets.get(set);
     if (known?.generation === generation) return known.state;
-    const state = planSet(this.#keeper.truth, set, this.#placed);
-    this.#sets.set(set, { generation, state });
+    const placed = this.#placed;
+    const state = known
+      ? replanSet(known.state, truth, { set, ids: known.changed, placed })
+      : planSet(truth, set, placed);
+    this.#sets.set(set, { generation, state, changed: new Set() });
     return state;
   }
 
-  #forget({ changes }: Committed): void {
+  #take({ changes }: Committed): void {
+    const { resources, sets, nodes, loadBalancers } = changes;
     // Pools, machines and anchors decide which backends are admitted and where an address lives.
-    if (changes.resources === undefined && changes.sets === undefined) return;
-    this.#placed = new WeakMap();
-    this.#sets.clear();
+    if (resources !== undefined || sets !== undefined) this.#placed = new WeakMap();
+    if (resources !== undefined || sets !== undefined || nodes !== undefined) this.#sets.clear();
+    for (const { changed } of this.#sets.values()) for (const id of loadBalancers?.keys() ?? []) changed.add(id);
   }
 }

@@ -37,6 +37,8 @@ export class StatusBoard {
   readonly #statuses = new Map<string, LoadBalancerStatus>();
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #dirty = new Set<string>();
+  /** Those whose status may change with what a machine has applied. */
+  readonly #waiting = new Set<string>();
   readonly #unsubscribe: (() => void)[];
   readonly #firstGeneration: number;
   #look: NodeJS.Immediate | undefined;
@@ -52,7 +54,10 @@ export class StatusBoard {
       keeper.subscribe((committed) => this.#take(committed)),
       fleet.subscribe((set, notable) => this.#mark(this.#idsOf(set, notable))),
     ];
-    for (const id of keeper.truth.loadBalancers.keys()) this.#dirty.add(id);
+    for (const id of keeper.truth.loadBalancers.keys()) {
+      this.#dirty.add(id);
+      this.#noteWaiting(id);
+    }
     this.#lookNow();
   }
 
@@ -82,6 +87,7 @@ export class StatusBoard {
 
   #take({ changes }: Committed): void {
     const { loadBalancers, resources, sets, nodes } = changes;
+    for (const id of loadBalancers?.keys() ?? []) this.#noteWaiting(id);
     if (resources !== undefined || sets !== undefined) this.#mark(this.#settings.keeper.truth.loadBalancers.keys());
     else this.#mark(loadBalancers?.keys() ?? []);
     for (const [id, held] of loadBalancers ?? []) if (held === undefined) this.#mark([id]);
@@ -89,12 +95,19 @@ export class StatusBoard {
   }
 
   #idsOf(set: string, notable: boolean): string[] {
-    const { truth } = this.#settings.keeper;
-    // What a machine has applied changes only what waits for it.
-    const waits = ({ wish, published, refusal }: HeldLoadBalancer) =>
-      (!published && refusal === undefined) || !this.#isToldReachable(wish.id);
-    const isTouched = (held: HeldLoadBalancer) => (notable || waits(held)) && setOf(held.wish, truth.site) === set;
-    return [...truth.loadBalancers.values()].filter(isTouched).map(({ wish }) => wish.id);
+    const { loadBalancers, site } = this.#settings.keeper.truth;
+    const ids = notable ? loadBalancers.keys() : this.#waiting;
+    return [...ids].filter((id) => {
+      const held = loadBalancers.get(id);
+      return held !== undefined && setOf(held.wish, site) === set;
+    });
+  }
+
+  #noteWaiting(id: string): void {
+    const held = this.#settings.keeper.truth.loadBalancers.get(id);
+    const isPending = held !== undefined && !held.published && held.refusal === undefined;
+    if (isPending || (held !== undefined && !this.#isToldReachable(id))) this.#waiting.add(id);
+    else this.#waiting.delete(id);
   }
 
   /** Which pods may be backends follows from their nodes. */
@@ -178,6 +191,7 @@ export class StatusBoard {
       return;
     }
     this.#statuses.set(id, status);
+    this.#noteWaiting(id);
     if (before !== undefined && isSame(before, status)) return;
     for (const listener of this.#listeners) listener({ id, cluster: status.cluster, status });
   }

@@ -20,11 +20,15 @@ const ROUND_MS = 250;
  */
 export function watchForwards({ socket, current, onChange }: ForwardWatchParts): () => void {
   let told = '';
+  let checked: { readonly services: Wanted['services']; readonly keys: readonly string[] } | undefined;
 
   async function round(): Promise<void> {
     const now = current();
-    const watched = now ? backendsWithChecks(now.wanted, now.view) : [];
-    if (!now || watched.length === 0) return;
+    if (!now) return;
+    const { services } = now.wanted;
+    if (checked?.services !== services) checked = { services, keys: keysWithChecks(services) };
+    const watched = checked.keys.flatMap((key) => now.view.worker.services.get(key) ?? []);
+    if (watched.length === 0) return;
     await readCurrentWorkerInfo(socket);
     const seen = await observeBackends(socket, watched);
     const news = watched.flatMap((name) =>
@@ -46,9 +50,11 @@ export function watchForwards({ socket, current, onChange }: ForwardWatchParts):
   };
 }
 
-function backendsWithChecks({ services }: Wanted, { worker }: View): readonly string[] {
-  return [...services.values()].flatMap(({ key, protocol, profile }) => {
-    const backend = worker.services.get(key);
-    return protocol === 'UDP' && profile.check !== undefined && backend !== undefined ? [backend] : [];
-  });
+/** Of UDP services whose backends are asked by checks of their own. */
+function keysWithChecks(services: Wanted['services']): readonly string[] {
+  const keys: string[] = [];
+  for (const { key, protocol, profile } of services.values()) {
+    if (protocol === 'UDP' && profile.check !== undefined) keys.push(key);
+  }
+  return keys;
 }

@@ -7,6 +7,7 @@ import { inSlices } from './in-slices.ts';
 import type { Observed } from './plan.ts';
 import { run } from './processes/run.ts';
 import type { Supervisor } from './processes/types.ts';
+import type { Urgency } from './urgency.ts';
 import type { Wanted } from './wanted.ts';
 import { readIfThere, writeWholeFile } from './whole-file.ts';
 
@@ -15,6 +16,7 @@ export interface HaproxySideOptions {
   /** Path of haproxy. */
   readonly binary: string;
   readonly supervisor: Supervisor;
+  readonly urgency: Urgency;
   /** What the file should say now; undefined while nothing is known. */
   readonly current: () => { readonly wanted: Wanted; readonly worker: Observed['worker'] } | undefined;
   readonly onWritten: () => void;
@@ -59,7 +61,7 @@ export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
     async work() {
       const now = options.current();
       if (!now) return;
-      await write(await inSlices(haproxyFiles(now.wanted, now.worker, settings)));
+      await write(await inSlices(haproxyFiles(now.wanted, now.worker, settings), options.urgency));
       options.onWritten();
     },
     onError: options.onFileError,

@@ -3,10 +3,12 @@ import { type Judged, NOTHING_JUDGED } from './node-judgement.ts';
 import type { Cause, Reconciler } from './reconcile.ts';
 import { type Acceptance, type Held } from './state.ts';
 import { type Remembered, writeStateFile } from './state-file.ts';
+import type { Urgency } from './urgency.ts';
 
 export interface HolderParts {
   readonly reconciler: Reconciler;
   readonly stateFile: string;
+  readonly urgency: Urgency;
   /** What the state file said at start. */
   readonly remembered: Remembered | undefined;
   readonly onWritten: () => void;
@@ -37,7 +39,7 @@ export function createHolder(parts: HolderParts): Holder {
   const file = coalesce({
     work: async () => {
       if (!held) return;
-      await writeStateFile(parts.stateFile, { held, judged });
+      await writeStateFile(parts.stateFile, { held, judged }, parts.urgency);
       parts.onWritten();
     },
     onError(error) {

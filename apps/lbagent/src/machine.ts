@@ -21,6 +21,7 @@ import { startReconciler } from './reconcile.ts';
 import { createShutOut } from './shut-out.ts';
 import { readStateFile } from './state-file.ts';
 import { createStatusBoard, type StatusBoard } from './status-board.ts';
+import { createUrgency } from './urgency.ts';
 
 export interface MachineSettings {
   readonly config: NamedConfig;
@@ -56,7 +57,9 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
     if (!board.current().findings.includes(problem)) log.error(problem);
     board.find(`file ${what}`, [problem]);
   };
+  const urgency = createUrgency();
   const haproxy = createHaproxySide({
+    urgency,
     settings: parts.haproxy,
     binary: programs.haproxy,
     supervisor: parts.supervisors.haproxy,
@@ -88,6 +91,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
   const reconciler = startReconciler({
     ...parts,
     surveySocket,
+    urgency,
     log,
     board,
     haproxy,
@@ -103,6 +107,7 @@ export async function startMachine(settings: MachineSettings): Promise<Machine> 
   });
   const holder = createHolder({
     reconciler,
+    urgency,
     stateFile,
     remembered,
     onWritten() {

@@ -65,10 +65,12 @@ export function watchNodes(parts: NodeWatchParts): () => void {
     parts.onFindings(
       [...groups].flatMap(([name, group]) => {
         const { cluster } = group.nodeSet;
+        const judgement = judgements.get(name)!;
+        if (judgement.phase === 'trusted') return [];
         const isUsed = sharedNodePorts(state, cluster, group.family).length > 0;
         const nodes = isUsed ? backendAddresses(group).length : 0;
         const which = group.family === 'ipv4' ? cluster : `${cluster} over IPv6`;
-        return nodeFinding(which, judgements.get(name)!, nodes) ?? [];
+        return nodeFinding(which, judgement, nodes) ?? [];
       }),
     );
   }
@@ -121,7 +123,7 @@ function backendAddresses({ nodeSet, family }: Group): readonly Address[] {
 async function passingChecks(socket: CommandSocket): Promise<ReadonlyMap<string, boolean>> {
   const kinds = ['healthz', 'tcp'] as const;
   await readCurrentWorkerInfo(socket);
-  const backends = await observeBackends(socket, kinds.map(nodeCheckBackendName));
+  const backends = await observeBackends(socket, kinds.map(nodeCheckBackendName), 'in use');
   const keyed = kinds.flatMap((kind) => {
     const servers: ObservedServer[] = [...backends.get(nodeCheckBackendName(kind))!.servers.values()];
     return servers.flatMap(({ address, port, maintenance, up }) =>

@@ -13,7 +13,7 @@ import { refusalsOf } from './refusals.ts';
 import { downBackends } from './report.ts';
 import type { Held } from './state.ts';
 import type { StatusBoard } from './status-board.ts';
-import { survey, type SurveyParts } from './survey.ts';
+import { createSurvey, type SurveyParts } from './survey.ts';
 import { type Known, knownAfter } from './unfinished.ts';
 import { createAwaitedReader } from './wanted-awaited.ts';
 import { createWantedReader, type Wanted } from './wanted.ts';
@@ -77,6 +77,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   let timer: NodeJS.Timeout | undefined;
   let wake: () => void = () => undefined;
   let due = true;
+  let endUrgency: () => void = () => undefined;
 
   const trigger = (): void => {
     due = true;
@@ -96,6 +97,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   const answers = followAnswers(trigger);
   const readAwaited = createAwaitedReader();
   const readWanted = createWantedReader();
+  const survey = createSurvey(parts);
   const wanted = remember(({ state }: Held, { choices, held }: Judged) =>
     readWanted(state, {
       families: parts.families,
@@ -148,7 +150,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     const startedAt = performance.now();
     try {
       if (!held || !before) return lookNow('all');
-      const { difference, repairs, findings } = await survey(before, held.state.config, parts);
+      const { difference, repairs, findings } = await survey(before, held.state.config);
       if (repairs.length > 0) noteDrift(repairs.length, { repairs });
       // Somebody has looked at everything meanwhile.
       if (view !== before) return;
@@ -241,6 +243,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       } catch (error) {
         failed(error);
       }
+      if (!due) endUrgency();
     }
   }
 
@@ -250,7 +253,12 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       held = next;
       lastHeldAt = performance.now();
       // The oldest unanswered arrival counts, the newest trace is told.
-      if (why) cause = { arrivedAt: cause?.arrivedAt ?? why.arrivedAt, traceparent: why.traceparent };
+      if (why) {
+        cause = { arrivedAt: cause?.arrivedAt ?? why.arrivedAt, traceparent: why.traceparent };
+        const endBefore = endUrgency;
+        endUrgency = parts.urgency.begin();
+        endBefore();
+      }
       trigger();
     },
     useNodeChecks(next) {

@@ -5,6 +5,7 @@ import type { NodeCheckChoice } from './node-check-choice.ts';
 import type { Judged } from './node-judgement.ts';
 import type { Held } from './state.ts';
 import { inSlices } from './in-slices.ts';
+import type { Urgency } from './urgency.ts';
 import { readIfThere, writeWholeFile } from './whole-file.ts';
 
 /** What a machine needs to serve again after a reboot with everything else dead. */
@@ -29,7 +30,7 @@ interface Stored {
 const SCHEMA = 1;
 
 /** On the disk, whole or not at all, when this returns. */
-export async function writeStateFile(path: string, { held, judged }: Remembered): Promise<void> {
+export async function writeStateFile(path: string, { held, judged }: Remembered, urgency?: Urgency): Promise<void> {
   const { version, state, unreadable } = held;
   const rest: Omit<Stored, 'loadBalancers'> = {
     schema: SCHEMA,
@@ -40,7 +41,7 @@ export async function writeStateFile(path: string, { held, judged }: Remembered)
     nodeChecks: Object.fromEntries(judged.choices),
     heldChecks: Object.fromEntries(judged.held),
   };
-  await writeWholeFile(path, await inSlices(inParts(rest, state.loadBalancers.values())), 0o600);
+  await writeWholeFile(path, await inSlices(inParts(rest, state.loadBalancers.values()), urgency), 0o600);
 }
 
 const PART_LENGTH = 32_768;

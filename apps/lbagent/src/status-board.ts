@@ -38,6 +38,9 @@ export function createStatusBoard(capabilities: Capabilities): StatusBoard {
     current: () => status,
     update: (change, tell = false) => set({ ...status, ...change }, tell),
     find(part, found) {
+      // Said again and again, nearly always the same: nothing.
+      const before = findings.get(part) ?? [];
+      if (before.length === found.length && before.every((each, index) => each === found[index])) return;
       findings.set(part, found);
       const all = [...findings].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, each]) => each);
       set({ ...status, findings: all }, false);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseServiceMap } from './service-map.ts';
-import { parseBackendNames, parseInfo, parseServersState } from './worker-state.ts';
+import { parseBackendNames, parseInfo, parseServersState, withoutTimes, withoutUnused } from './worker-state.ts';
 
 const HEADER =
   '# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port';
@@ -30,6 +30,28 @@ it('show servers state gives every server by backend', () => {
     maintenance: false,
     checked: true,
   });
+});
+
+it('servers that wait for an address can be left out, and nothing else goes with them', () => {
+  const unused = (name: string) => `3 nodes_healthz 7 ${name} 0.0.0.0 0 1 1 1 0 8 2 0 6 0 0 0 - 10256 - 0 0 - - 0`;
+  const reply = ['1', HEADER, unused('n1'), ROWS[0], unused('n2'), unused('n3'), ...ROWS.slice(1), unused('n4')];
+  const left = parseServersState(withoutUnused(reply.join('\n')));
+  expect(left).toEqual(parseServersState(['1', HEADER, ...ROWS].join('\n')));
+});
+
+it('without times two replies are the same exactly as long as the servers are', () => {
+  const reply = (...rows: readonly string[]) => withoutTimes(['1', HEADER, ...rows].join('\n'));
+  const before = reply(...ROWS);
+  expect(reply(...ROWS.map((row) => row.replace(/^((\S+ ){9})\d+/, (_, before: string) => `${before}99`)))).toBe(
+    before,
+  );
+  for (const [from, to] of [
+    [' 2 0 1 1 12', ' 0 0 1 1 12'],
+    [' 777 ', ' 778 '],
+    ['1 - 8080', '1 - 8081'],
+  ] as const) {
+    expect(reply(...ROWS.map((row) => row.replace(from, to)))).not.toBe(before);
+  }
 });
 
 it.each([

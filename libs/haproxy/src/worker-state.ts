@@ -94,6 +94,21 @@ export function* readServersState(reply: string): Generator<ServerRow, void> {
   }
 }
 
+/** The reply without servers that have no address: hundreds that wait to be used, and are not worth the reading. */
+export function withoutUnused(reply: string): string {
+  return reply.replaceAll(UNUSED_ROWS, '');
+}
+
+const UNUSED_ROWS = /^\d+ \S+ \d+ \S+ 0\.0\.0\.0 .*\n?/gm;
+
+/** The reply without the seconds that every server has been as it is: else it is never the same twice. */
+export function withoutTimes(reply: string): string {
+  return reply.replaceAll(TIMES, '$1 ');
+}
+
+/** The tenth column, whatever else there is. */
+const TIMES = /^((?:[^ \n]+ ){9})\d+ /gm;
+
 /** The columns that matter, and how their fields read. */
 const COLUMNS = {
   be_id: '\\d+',

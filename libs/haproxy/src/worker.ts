@@ -4,6 +4,7 @@ import {
   parseBackendNames,
   parseInfo,
   parseServersState,
+  withoutUnused,
   type WorkerInfo,
   type WorkerState,
 } from './worker-state.ts';
@@ -43,11 +44,13 @@ export async function readCurrentWorkerInfo(socket: CommandSocket): Promise<Work
   return readWorkerInfo(socket);
 }
 
-/** The servers of some backends, by backend name. */
+/** The servers of some backends, by backend name; `in use`: only those that have been given an address. */
 export async function observeBackends(
   socket: CommandSocket,
   names: readonly string[],
+  which: 'all' | 'in use' = 'all',
 ): Promise<ReadonlyMap<string, ObservedBackend>> {
   const replies = await socket.run(names.map((name) => `show servers state ${name}`));
-  return new Map(names.map((name, index) => [name, parseServersState(replies[index]!).get(name) ?? NO_SERVERS]));
+  const read = (reply: string) => parseServersState(which === 'all' ? reply : withoutUnused(reply));
+  return new Map(names.map((name, index) => [name, read(replies[index]!).get(name) ?? NO_SERVERS]));
 }

@@ -1,4 +1,5 @@
 import { familyOf } from '@fairlead/model';
+import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { openLineTool } from '../processes/line-tool.ts';
 import { runOrThrow } from '../processes/run.ts';
@@ -37,9 +38,15 @@ export function openLinks(options: LinksOptions): Links {
 
   const arping = options.arping === undefined ? undefined : openArping(options.arping);
   let seen: LinksObserved | undefined;
+  let mark = '';
 
+  /** The same object for the same words. */
   async function observe(): Promise<LinksObserved> {
-    return (seen = parseLinks(await runOrThrow([ip, '-j', 'addr', 'show'])));
+    const words = await runOrThrow([ip, '-j', 'addr', 'show']);
+    const next = hash('sha1', words);
+    if (!seen || next !== mark) seen = parseLinks(words);
+    mark = next;
+    return seen;
   }
 
   async function announceAll(

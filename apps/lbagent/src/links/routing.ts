@@ -84,18 +84,14 @@ export async function ensureRouting(tools: RoutingTools, settings: RoutingSettin
     if (done.code === 0) repairs.push(repair);
     else problems.push(`ip ${args.join(' ')}: ${done.stderr.trim()}`);
   };
-  const list = async <T>(...args: string[]): Promise<readonly T[]> => {
-    const listed = await run([tools.ip, '-j', ...args]);
-    // A table that never had a route does not exist.
-    return listed.code === 0 && listed.stdout.trim() !== '' ? (JSON.parse(listed.stdout) as readonly T[]) : [];
-  };
 
   for (const { flag, all, name } of familiesOf(settings)) {
-    if (!hasLocalRoute(await list<ListedRoute>(flag, 'route', 'show', 'table', String(table)))) {
+    const { routes, rules } = await listRouting(tools.ip, flag, table);
+    if (!hasLocalRoute(routes)) {
       const route = ['route', 'replace', 'local', all, 'dev', 'lo', 'table', String(table)];
       await ip(`${name}route of table ${table} was missing`, flag, ...route);
     }
-    if (!hasRule(await list<ListedRule>(flag, 'rule', 'show'), settings)) {
+    if (!hasRule(rules, settings)) {
       const rule = ['rule', 'add', 'priority', String(rulePriority), 'fwmark', fwmark, 'lookup', String(table)];
       await ip(`${name}rule for mark ${fwmark} was missing`, flag, ...rule);
     }
@@ -112,7 +108,7 @@ export async function ensureRouting(tools: RoutingTools, settings: RoutingSettin
   const { meeting } = settings;
   if (meeting && settings.ipv6 !== false) {
     const { device, address } = meeting;
-    const known = await list<ListedLink>('-6', 'address', 'show', 'dev', checkedDevice(device));
+    const known = await listLink(tools.ip, device);
     const isThere = known.some(({ addr_info }) => addr_info?.some(({ local }) => local === address) === true);
     // It is nobody's to be spoken from, so it is deprecated. A link without IPv6 has nobody to meet.
     const added = isThere || known.length === 0 ? undefined : await run([tools.ip, ...meetingLine('replace', meeting)]);
@@ -126,9 +122,32 @@ interface ListedLink {
   readonly addr_info?: readonly { readonly local?: string }[];
 }
 
+/** None: there is no such link, or it has no IPv6. */
+async function listLink(ip: string, device: string): Promise<readonly ListedLink[]> {
+  const listed = await run([ip, '-j', '-6', 'address', 'show', 'dev', checkedDevice(device)]);
+  return listed.code === 0 && listed.stdout.trim() !== '' ? (JSON.parse(listed.stdout) as ListedLink[]) : [];
+}
+
 function meetingLine(verb: 'replace' | 'del', { device, address }: MeetingPlace): readonly string[] {
   const place = ['-6', 'address', verb, `${address}/64`, 'dev', checkedDevice(device)];
   return verb === 'del' ? place : [...place, 'nodad', 'preferred_lft', '0'];
+}
+
+/** By one process for both: it is looked at every few seconds. */
+async function listRouting(
+  ip: string,
+  flag: string,
+  table: number,
+): Promise<{ readonly routes: readonly ListedRoute[]; readonly rules: readonly ListedRule[] }> {
+  const input = `route show table ${table}\nrule show\n`;
+  const listed = await run([ip, '-force', flag, '-j', '-batch', '-'], { input });
+  // A line for each; of a table that never had a route it is an empty list or nothing.
+  const lines = listed.stdout.split('\n').filter((line) => line.startsWith('['));
+  const all = lines.flatMap((line) => JSON.parse(line) as readonly (ListedRoute & ListedRule)[]);
+  return {
+    routes: all.filter(({ type }) => type !== undefined),
+    rules: all.filter(({ priority }) => priority !== undefined),
+  };
 }
 
 function familiesOf({ ipv6 }: RoutingSettings) {

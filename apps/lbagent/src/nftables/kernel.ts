@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { openLineTool } from '../processes/line-tool.ts';
 import { run, runOrThrow } from '../processes/run.ts';
 import { renderChange } from './elements.ts';
@@ -54,6 +55,16 @@ export function openNftables(options: NftablesOptions): Nftables {
     complaint: /(?:[^\n]*Error: [^\n]*\n)?[^\n]*fairlead_sync\n[ \t^~]*\n/,
   });
 
+  let seen:
+    { readonly mark: string; readonly settings: RulesetSettings; readonly observed: NftablesObserved } | undefined;
+  /** The same object for the same words: thousands of elements are read only when one of them is different. */
+  const read = (texts: readonly string[]): NftablesObserved => {
+    const mark = hash('sha1', texts.join('\n'));
+    if (seen?.mark !== mark || seen.settings !== settings) {
+      seen = { mark, settings, observed: parseListing(texts, settings) };
+    }
+    return seen.observed;
+  };
   const anew = (next: RulesetSettings): string => {
     const tables = tableFamilies(next).map((family) => `${family} ${TABLE}`);
     const away = tables.map((table) => `add table ${table}\ndelete table ${table}\n`);
@@ -72,7 +83,7 @@ export function openNftables(options: NftablesOptions): Nftables {
       const [listed, ...beside] = await Promise.all([list('inet'), ...tableFamilies(settings).slice(1).map(list)]);
       if (listed.code === 0) {
         const texts = beside.flatMap(({ code, stdout }) => (code === 0 ? [stdout] : []));
-        return parseListing([listed.stdout, ...texts], settings);
+        return read([listed.stdout, ...texts]);
       }
       const complaint = parseComplaint(listed.stderr);
       if (complaint && isMissing(complaint)) return { base: 'missing', caught: [], limits: [] };

@@ -40,7 +40,7 @@ function writtenBy(text: string): PlacedLoadBalancer {
 }
 
 function stateWith(text: string): MachineState {
-  return stateOf([GOOD, writtenBy(text)], nodeSet([node(text, { addresses: [address('10.8.0.1')] })]));
+  return stateOf([GOOD, writtenBy(text)], nodeSet([{ ...node('node-1'), name: text }]));
 }
 
 /** Without what is for people, and what is a digest of everything. */

@@ -82,7 +82,8 @@ class SharedMap<K extends string, T> implements ReadonlyMap<K, T> {
 /** Keys that are much alike (addresses, names with numbers) differ in what they end with. */
 const LOOKED_AT = 16;
 
-function partOf(key: string): number {
+/** Of which part a key is, 0 to 63. */
+export function partOf(key: string): number {
   let sum = 0;
   for (let at = Math.max(0, key.length - LOOKED_AT); at < key.length; at += 1) {
     sum = (Math.imul(sum, 31) + key.charCodeAt(at)) | 0;

@@ -1,5 +1,5 @@
 export * from './address.ts';
-export * from './changed-map.ts';
+export { changedMap } from './changed-map.ts';
 export * from './load-balancer.ts';
 export * from './machine.ts';
 export * from './map-difference.ts';

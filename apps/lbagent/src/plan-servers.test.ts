@@ -63,6 +63,20 @@ it('a node that is reached in another way now keeps the connections of those who
   ]);
 });
 
+it('a node that leaves and is still named keeps its connections for the drain time, and no longer', () => {
+  const view = served(cluster());
+  const [first, ...others] = THREE_NODES;
+  const leaving = cluster([{ ...first!, draining: true }, ...others]);
+  carryOut(
+    plan(leaving, view, OPTIONS).steps.filter(({ kind }) => kind !== 'delete-server'),
+    view,
+  );
+  find(view, 'slot_plain_0', { tcp0: { secondsInState: 29 } });
+  expect(ended(plan(leaving, view, OPTIONS).steps)).toEqual([['tcp0', false]]);
+  find(view, 'slot_plain_0', { tcp0: { secondsInState: 30 } });
+  expect(ended(plan(leaving, view, OPTIONS).steps)).toEqual([['tcp0', true]]);
+});
+
 it('those that leave wait ten seconds for one that stays to come alive, and no longer', () => {
   const view = served(local('node-1'));
   find(view, 'slot_healthz_0', { tcp0: { up: true } });

@@ -186,8 +186,10 @@ function isOverdue(server: ObservedServer, { service, drain }: Removal): boolean
   if (!server.maintenance) return false;
   if (service) {
     // It is reached in another way now; those who came by the old one may go on.
-    const same = service.servers.some(({ address, port }) => address === server.address && port === server.port);
-    return !same && server.secondsInState >= (service.wanted.drainSeconds ?? drain.seconds);
+    const stays = service.servers.some(
+      ({ stage, address, port }) => stage !== 'leaving' && address === server.address && port === server.port,
+    );
+    return !stays && server.secondsInState >= (service.wanted.drainSeconds ?? drain.seconds);
   }
   return server.secondsInState >= drain.longestSeconds() && !drain.isServed(server);
 }

@@ -39,8 +39,21 @@ export async function haproxyNow() {
   const map = haproxyConfig.replace('haproxy.cfg', 'services.map');
   const worker = await observeWorker(socket, map);
   socket.close();
-  const master = await observeMaster(haproxyMasterSocket, 2_000);
+  const master = await masterNow(haproxyMasterSocket);
   return { worker, master };
+}
+
+/** A master that reloads binds its socket anew, and refuses whoever comes in between. */
+async function masterNow(path: string, patienceMs = 2_000): ReturnType<typeof observeMaster> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await observeMaster(path, patienceMs);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
 }
 
 interface Probe {

@@ -1,4 +1,11 @@
-import { openCommandSocket, peersHaveLearnt, readWorkerInfo, reloadHaproxy, type WorkerInfo } from '@fairlead/haproxy';
+import {
+  isAffinityTable,
+  openCommandSocket,
+  peersHaveLearnt,
+  readWorkerInfo,
+  reloadHaproxy,
+  type WorkerInfo,
+} from '@fairlead/haproxy';
 import { rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Coalesced, coalesce } from './coalesce.ts';
@@ -95,7 +102,7 @@ export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
       try {
         await files.alone(async () => {
           const next = await inSlices(haproxyFiles(wanted, worker, settings));
-          if (remembersClients(wanted)) await untilLearnt(settings.statsSocket);
+          if ([...worker.backends.keys()].some(isAffinityTable)) await untilLearnt(settings.statsSocket);
           await reload(next, { running: worker.info.marker, write }, options);
         });
         failure = undefined;
@@ -118,11 +125,6 @@ async function reload(
   await checkConfig(next, options);
   await write(next);
   await reloadHaproxy({ ...options.settings, timeoutMs: RELOAD_WITHIN_MS }, next.marker);
-}
-
-function remembersClients({ services }: Wanted): boolean {
-  for (const { profile } of services.values()) if (profile.affinitySeconds !== undefined) return true;
-  return false;
 }
 
 /** A worker that has not learnt what its forerunner knew takes the memory of clients with it; so long is one waited for. */

@@ -58,6 +58,11 @@ export function affinityTable(seconds: number): string {
   return `affinity_${seconds}`;
 }
 
+/** Whether a backend of that name is such a table. */
+export function isAffinityTable(name: string): boolean {
+  return name.startsWith('affinity_');
+}
+
 /** The lines of a backend that its profile decides. */
 export function profileLines(profile: Profile): readonly string[] {
   const { connectTimeoutMs, serverTimeoutMs, idleTimeoutMs, affinitySeconds, check } = profile;

@@ -31,7 +31,8 @@ const AFFINITY = { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientI
 async function serve(name: string, spec: Record<string, unknown> = {}): Promise<string> {
   const ports = [{ name: 'lines', port: 9000, targetPort: 'tcp-lines' }];
   await cluster.apply(loadBalancerService(name, 'web', { ports, externalTrafficPolicy: 'Local', ...spec }));
-  const found = await cluster.address(name);
+  // A worker that has just begun may take ten seconds to learn what it then hands on.
+  const found = await cluster.address(name, 20);
   // kube-proxy takes a moment to open a new node port.
   await eventually(async () => expect((await talk(lab, { address: found, port: 9000 }))[0]!.greeting).not.toBe(''));
   return found;

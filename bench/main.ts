@@ -10,7 +10,7 @@ import { renderTable } from './report/table.ts';
 import { readResults, type Results, type ScenarioResult, withScenario, writeResults } from './results.ts';
 import type { Scenario } from './scenario.ts';
 import { SCENARIOS } from './scenarios/all.ts';
-import { describeMachine, describeVersions } from './this-machine.ts';
+import { describeFairlead, describeMachine, describeVersions } from './this-machine.ts';
 
 /**
  * `npm run bench [-- NAME …] [--quick] [--resume] [--out DIR]` measures; every scenario's figures are kept as it ends, beside
@@ -99,7 +99,9 @@ async function runScenario(scenario: Scenario, parts: Parts): Promise<ScenarioRe
   try {
     const { how, figures } = await scenario.run({ quick: values.quick, parts, directory: own, tell });
     const seconds = Number(((performance.now() - startedAt) / 1000).toFixed(1));
-    return { name: scenario.name, title: scenario.title, at, seconds, load, how, figures: figures.map(judge) };
+    const fairlead = await describeFairlead();
+    const { name, title } = scenario;
+    return { name, title, fairlead, at, seconds, load, how, figures: figures.map(judge) };
   } finally {
     rmSync(own, { recursive: true, force: true });
   }

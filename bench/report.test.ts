@@ -18,7 +18,15 @@ const FIGURE = judge({
   ],
   note: 'the last turn met a busy machine',
 });
-const SCENARIO = { name: 'outage', title: 'Outage', at: '2026-01-02T03:04:05Z', seconds: 61.2, load: 0.5, how: 'So.' };
+const SCENARIO = {
+  name: 'outage',
+  title: 'Outage',
+  fairlead: '1.2.3 (abc)',
+  at: '2026-01-02T03:04:05Z',
+  seconds: 61.2,
+  load: 0.5,
+  how: 'So.',
+};
 const RESULTS: Results = {
   command: 'npm run bench',
   quick: false,
@@ -38,7 +46,7 @@ it('the page shows each figure beside its baseline and its goals, met or missed,
     'Baseline: keepalived as it comes.',
     'the last turn met a busy machine',
     '![Outage (ms)](performance/outage-ms.svg)',
-    '`npm run bench -- outage`, 2026-01-02, 61 s, load average 0.5 at the start.',
+    '`npm run bench -- outage`, fairlead 1.2.3 (abc), 2026-01-02, 61 s, load average 0.5 at the start.',
     'cores 2',
     'haproxy 2.6.12',
   ]) {

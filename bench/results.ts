@@ -10,6 +10,7 @@ export interface Results {
   /** True: the figures only show that the bench works. */
   readonly quick: boolean;
   readonly machine: Readonly<Record<string, string>>;
+  /** Of all that takes part beside Fairlead. */
   readonly versions: Readonly<Record<string, string>>;
   readonly scenarios: readonly ScenarioResult[];
 }
@@ -17,6 +18,8 @@ export interface Results {
 export interface ScenarioResult {
   readonly name: string;
   readonly title: string;
+  /** What was measured: its version, and the commit. */
+  readonly fairlead: string;
   /** RFC 3339, of its start. */
   readonly at: string;
   readonly seconds: number;

@@ -16,21 +16,25 @@ export function describeMachine(): Record<string, string> {
   };
 }
 
-/** Versions of everything that takes part. */
-export async function describeVersions(parts: Parts): Promise<Record<string, string>> {
-  const printed = async (program: string, flag: string) => {
-    const file = findOnPath(program, parts.bin) ?? program;
-    const { stdout, stderr } = await run([file, flag]);
-    return /\d+\.\d+(\.\d+)?/.exec(stdout + stderr)?.[0] ?? 'unknown';
-  };
+/** Fairlead's version and commit. */
+export async function describeFairlead(): Promise<string> {
   const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
     version: string;
   };
   const commit = await run(['git', '-C', import.meta.dirname, 'rev-parse', '--short=10', 'HEAD']).catch(
     () => undefined,
   );
+  return manifest.version + (commit?.code === 0 ? ` (${commit.stdout.trim()})` : '');
+}
+
+/** Versions of everything else that takes part. */
+export async function describeVersions(parts: Parts): Promise<Record<string, string>> {
+  const printed = async (program: string, flag: string) => {
+    const file = findOnPath(program, parts.bin) ?? program;
+    const { stdout, stderr } = await run([file, flag]);
+    return /\d+\.\d+(\.\d+)?/.exec(stdout + stderr)?.[0] ?? 'unknown';
+  };
   return {
-    fairlead: manifest.version + (commit?.code === 0 ? ` (${commit.stdout.trim()})` : ''),
     haproxy: await printed('haproxy', '-v'),
     keepalived: await printed('keepalived', '--version'),
     nft: await printed('nft', '--version'),

@@ -47,7 +47,7 @@ function section(scenario: ScenarioResult): string[] {
     '',
     ...(notes.length > 0 ? [...notes, ''] : []),
     ...plots.flatMap(({ file, title }) => [`![${title}](performance/${file})`, '']),
-    `\`npm run bench -- ${scenario.name}\`, ${scenario.at.slice(0, 10)}, ${Math.round(scenario.seconds)} s, load average ${scenario.load} at the start.`,
+    `\`npm run bench -- ${scenario.name}\`, fairlead ${scenario.fairlead}, ${scenario.at.slice(0, 10)}, ${Math.round(scenario.seconds)} s, load average ${scenario.load} at the start.`,
     '',
   ];
 }

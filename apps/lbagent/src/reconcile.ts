@@ -5,6 +5,7 @@ import { explainFailure, type Logger, parseTraceparent, withTrace } from '@fairl
 import type { Step } from './step.ts';
 import type { View } from './advance.ts';
 import { followAnswers, type Unanswered } from './answers.ts';
+import { drainingServers } from './draining.ts';
 import { driftOf, type Settled, settledBy } from './drift.ts';
 import { type NextLook, nextLook, QUIET_MS } from './next-look.ts';
 import { type Judged, NOTHING_JUDGED } from './node-judgement.ts';
@@ -156,7 +157,9 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       if (view !== before) return;
       board.find('keepalived', findings);
       lookedAt = startedAt;
-      if (difference === undefined) planNextLook();
+      // Whoever drains is looked at until it is gone, or only kept: nothing else would tell that its time is over.
+      const isForgotten = known?.pending.size === 0 && drainingServers(view.worker).size > 0;
+      if (difference === undefined && !isForgotten) planNextLook();
       else {
         log.debug({ difference }, 'not as it was left');
         lookNow('all');

@@ -185,7 +185,8 @@ describe('a node', () => {
     await lab.must('node-2', ['ip', 'address', 'add', '10.9.2.99/16', 'dev', 'eth0']);
     await lab.kill('node-2', 'kubelet', 'STOP');
     await cluster.kubectl(['patch', 'node', 'node-2', '--subresource=status', '--type=merge', '-p', patch]);
-    await eventually(async () => expect((await targets('nodes')).join()).toContain('10.9.2.99:'));
+    // A node port that does not answer at its new address gets connections after ten seconds.
+    await eventually(async () => expect((await targets('nodes')).join()).toContain('10.9.2.99:'), 20);
     expect((await targets('nodes')).join()).not.toContain('10.9.2.2:');
     await eventually(() => answer(address));
     await lab.kill('node-2', 'kubelet', 'CONT');

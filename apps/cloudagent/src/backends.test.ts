@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { admitNode, admitPorts, judgeBackendMode } from './backends.ts';
 import { ensure } from './decisions/ensure.ts';
 import { syncNodes } from './decisions/sync-nodes.ts';
-import type { MutableTruth } from './mutable-truth.ts';
+import type { MutableTruth } from './truth/mutable-truth.ts';
 import { planSet } from './plan.ts';
 import { decide, node, service, truthOf } from './testing/site.ts';
 

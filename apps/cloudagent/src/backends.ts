@@ -1,6 +1,6 @@
 import { formatRange, parseCidr, rangeContains, rangesOverlap, refusal, specialUse } from '@fairlead/model';
 import type { Address, AddressRange, Endpoint, LoadBalancer, Node, Port, Refusal } from '@fairlead/model';
-import type { Truth } from './truth.ts';
+import type { Truth } from './truth/truth.ts';
 
 /** What is needed to say whether an address may be a backend. */
 export type BackendRules = Pick<Truth, 'site' | 'sets' | 'nodes'>;

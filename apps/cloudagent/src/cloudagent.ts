@@ -22,8 +22,8 @@ import type { Config } from './config.ts';
 import { beginEpoch } from './decisions/epoch.ts';
 import { openIdentity, type SiteIdentity } from './identity/open-identity.ts';
 import { loadBalancerService } from './load-balancer-service.ts';
-import { connectToMachine } from './machine-connection.ts';
-import { machinesService } from './machines-service.ts';
+import { connectToMachine } from './machines/connection.ts';
+import { machinesService } from './operators/machines-service.ts';
 import { commitHistogram, registerMetrics } from './metrics.ts';
 import { reportProblems } from './problems.ts';
 import { startPorts } from './ports.ts';
@@ -31,13 +31,13 @@ import { Fleet } from './push.ts';
 import { resourceFromText, resourceToText } from './resources/stored.ts';
 import { startRestTimer } from './rest-timer.ts';
 import { formatViolation, SiteFiles } from './site-files.ts';
-import { siteService } from './site-service.ts';
-import { StatusBoard } from './status-board.ts';
+import { siteService } from './operators/site-service.ts';
+import { StatusBoard } from './status/board.ts';
 import { followStore } from './store/followed-store.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import { StoreFailure } from './store/store.ts';
-import { TruthKeeper } from './truth-keeper.ts';
-import { Watchers } from './watch-status.ts';
+import { TruthKeeper } from './truth/truth-keeper.ts';
+import { Watchers } from './status/watch.ts';
 
 /** Where a test ends the process, to see that nothing is lost. */
 export interface Failpoints {

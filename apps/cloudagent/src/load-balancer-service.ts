@@ -16,16 +16,16 @@ import {
 import { type Logger, withTrace } from '@fairlead/telemetry';
 import { whyNotForCluster } from './authorise.ts';
 import { admitPorts, type RefusedBackend } from './backends.ts';
-import { isDeclaredId, setOf } from './declared.ts';
+import { isDeclaredId, setOf } from './truth/declared.ts';
 import { ensure, type Ensured } from './decisions/ensure.ts';
 import { remove } from './decisions/remove.ts';
 import { judgeSession, openSession } from './decisions/sessions.ts';
 import { syncNodes } from './decisions/sync-nodes.ts';
 import type { Fleet } from './push.ts';
-import type { StatusBoard } from './status-board.ts';
-import type { TruthKeeper } from './truth-keeper.ts';
-import type { Decision, Truth } from './truth.ts';
-import { type Watchers, watchStatus } from './watch-status.ts';
+import type { StatusBoard } from './status/board.ts';
+import type { TruthKeeper } from './truth/truth-keeper.ts';
+import type { Decision, Truth } from './truth/truth.ts';
+import { type Watchers, watchStatus } from './status/watch.ts';
 
 export interface LoadBalancerServiceSettings {
   readonly keeper: TruthKeeper;

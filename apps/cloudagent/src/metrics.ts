@@ -5,17 +5,17 @@ import {
   registerCertificateMetrics,
   type Registry,
 } from '@fairlead/telemetry';
-import { setOf } from './declared.ts';
+import { setOf } from './truth/declared.ts';
 import { waitersOf } from './decisions/serve-waiters.ts';
-import { findingsOf } from './findings.ts';
-import { lagOf } from './machine-link.ts';
+import { findingsOf } from './operators/findings.ts';
+import { lagOf } from './machines/link.ts';
 import { vrrpInstanceOf } from './plan.ts';
-import { poolUsage } from './pool-usage.ts';
+import { poolUsage } from './operators/pool-usage.ts';
 import type { Fleet } from './push.ts';
 import type { LoadBalancerState } from './status.ts';
-import type { StatusBoard } from './status-board.ts';
-import type { TruthKeeper } from './truth-keeper.ts';
-import { versionOf } from './truth.ts';
+import type { StatusBoard } from './status/board.ts';
+import type { TruthKeeper } from './truth/truth-keeper.ts';
+import { versionOf } from './truth/truth.ts';
 
 export interface MetricSources {
   readonly keeper: TruthKeeper;

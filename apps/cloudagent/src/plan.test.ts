@@ -8,13 +8,13 @@ import { unsettledSets } from './decisions/settle-sets.ts';
 import { remove } from './decisions/remove.ts';
 import { syncNodes } from './decisions/sync-nodes.ts';
 import { isEqual } from './equal.ts';
-import { MutableTruth } from './mutable-truth.ts';
-import { diff, isEmptyDelta } from './plan-diff.ts';
+import { MutableTruth } from './truth/mutable-truth.ts';
+import { diff, isEmptyDelta } from './machines/plan-diff.ts';
 import { planMachine, planSet, prioritiesOf } from './plan.ts';
 import { resourcesOf } from './resources/stored.ts';
 import { applyDelta } from './testing/apply-delta.ts';
 import { decide, node, service, truthOf } from './testing/site.ts';
-import type { Truth } from './truth.ts';
+import type { Truth } from './truth/truth.ts';
 
 const CONTROL_PLANE = `---
 apiVersion: fairlead.dev/v1

@@ -10,12 +10,12 @@ import type {
 } from '@fairlead/model';
 import { changedMap, compareAddresses } from '@fairlead/model';
 import { admitNode, admitPorts } from './backends.ts';
-import { setOf } from './declared.ts';
+import { setOf } from './truth/declared.ts';
 import { isEqual } from './equal.ts';
 import { poolsOf } from './decisions/grant.ts';
 import type { MachineResource } from './resources/types.ts';
-import { compareText, machinesOf } from './site.ts';
-import type { HeldLoadBalancer, Truth } from './truth.ts';
+import { compareText, machinesOf } from './truth/site.ts';
+import type { HeldLoadBalancer, Truth } from './truth/truth.ts';
 
 /** What all machines of one set share. */
 export interface SetState {

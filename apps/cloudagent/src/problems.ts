@@ -1,7 +1,7 @@
 import type { HealthBoard } from '@fairlead/telemetry';
 import { unsettledSets } from './decisions/settle-sets.ts';
 import type { Fleet } from './push.ts';
-import type { TruthKeeper } from './truth-keeper.ts';
+import type { TruthKeeper } from './truth/truth-keeper.ts';
 
 export interface ProblemSources {
   readonly keeper: TruthKeeper;

@@ -1,12 +1,12 @@
 import type { Logger, Trace } from '@fairlead/telemetry';
 import { raiseEpoch } from './decisions/epoch.ts';
-import { MachineLink, type OpenSync } from './machine-link.ts';
-import { Planner } from './planner.ts';
+import { MachineLink, type OpenSync } from './machines/link.ts';
+import { Planner } from './machines/planner.ts';
 import type { MachineResource } from './resources/types.ts';
-import { machinesOf } from './site.ts';
+import { machinesOf } from './truth/site.ts';
 import type { MachineView } from './status.ts';
-import type { Committed, TruthKeeper } from './truth-keeper.ts';
-import { versionOf } from './truth.ts';
+import type { Committed, TruthKeeper } from './truth/truth-keeper.ts';
+import { versionOf } from './truth/truth.ts';
 
 /** A way to speak to one machine. */
 export interface Connection {

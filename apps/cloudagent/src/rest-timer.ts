@@ -1,5 +1,5 @@
 import { endRests, nextRestEnd } from './decisions/serve-waiters.ts';
-import type { TruthKeeper } from './truth-keeper.ts';
+import type { TruthKeeper } from './truth/truth-keeper.ts';
 
 export interface RestTimerSettings {
   readonly keeper: TruthKeeper;

@@ -11,7 +11,7 @@ import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 import { silentLog } from './testing/fake-machine.ts';
 import { service } from './testing/site.ts';
-import { TruthKeeper } from './truth-keeper.ts';
+import { TruthKeeper } from './truth/truth-keeper.ts';
 
 let directory: string;
 let file: string;

@@ -6,7 +6,7 @@ import { applyDocuments, type AppliedResource } from './decisions/apply-document
 import { parse } from './resources/parse.ts';
 import type { SourceText } from './resources/read-yaml.ts';
 import type { Violation } from './resources/violation.ts';
-import type { TruthKeeper } from './truth-keeper.ts';
+import type { TruthKeeper } from './truth/truth-keeper.ts';
 
 export interface SiteFilesSettings {
   /** A YAML file, or a directory of them. */

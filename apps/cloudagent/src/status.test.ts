@@ -2,7 +2,7 @@ import type { MachineReport } from '@fairlead/model';
 import { describe, expect, it } from 'vitest';
 import { type MachineView, noteAck, statusOf } from './status.ts';
 import { service } from './testing/site.ts';
-import type { HeldLoadBalancer } from './truth.ts';
+import type { HeldLoadBalancer } from './truth/truth.ts';
 import { address } from '@fairlead/model';
 
 const GENERATION = 7;

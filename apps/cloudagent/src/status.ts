@@ -1,6 +1,6 @@
 import { compareVersions, type Address, type MachineReport, type Refusal, type Version } from '@fairlead/model';
 import type { RefusedBackend } from './backends.ts';
-import type { HeldLoadBalancer } from './truth.ts';
+import type { HeldLoadBalancer } from './truth/truth.ts';
 
 /** What is known of one machine of a set. */
 export interface MachineView {

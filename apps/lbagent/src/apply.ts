@@ -1,14 +1,14 @@
 import type { Command, CommandSocket } from '@fairlead/haproxy';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { advance, type View } from './advance.ts';
-import { applyLimits } from './apply-limits.ts';
-import { commandsOf } from './commands.ts';
+import { advance, type View } from './planning/advance.ts';
+import { applyLimits } from './nftables/apply-limits.ts';
+import { commandsOf } from './haproxy/commands.ts';
 import { ForwardingFailure } from './forwarding/kernel.ts';
 import type { Forwarding } from './forwarding/types.ts';
 import type { Links } from './links/types.ts';
 import { isRefusal } from './nftables/kernel.ts';
 import type { Nftables } from './nftables/types.ts';
-import type { Step } from './step.ts';
+import type { Step } from './planning/step.ts';
 
 export interface DataPlane {
   readonly runtime: CommandSocket;

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { inNamespaces } from './processes/namespace.fixture.ts';
 
 /** What befalls a machine that serves: it tells what to do, goes on, and is well again by itself; see the fixture. */
-const FIXTURE = join(import.meta.dirname, 'test', 'bad-run.fixture.ts');
+const FIXTURE = join(import.meta.dirname, 'testing', 'bad-run.fixture.ts');
 
 it('a full disk keeps nothing from being served; what it is full of is told, and all is written once there is room', async () => {
   const seen = await inNamespaces<{ during: readonly string[] }>(FIXTURE, 'diskFills');

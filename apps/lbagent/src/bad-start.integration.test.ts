@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { inNamespaces } from './processes/namespace.fixture.ts';
-import { LACKS, type Refused } from './test/bad-start.fixture.ts';
+import { LACKS, type Refused } from './testing/bad-start.fixture.ts';
 
 /** What keeps lbagent from serving: told in one sentence with the fix, before anything is touched; see the fixture. */
-const FIXTURE = join(import.meta.dirname, 'test', 'bad-start.fixture.ts');
+const FIXTURE = join(import.meta.dirname, 'testing', 'bad-start.fixture.ts');
 
 const taken = (flag: string, port: number): string =>
   `--${flag}: 127.0.0.1:${port} is taken by another process (\`ss -lntp\` names it): end that one, or choose another port`;

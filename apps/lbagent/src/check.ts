@@ -1,5 +1,5 @@
 import type { RunConfig } from './config.ts';
-import { becomeOwnerOf } from './owner.ts';
+import { becomeOwnerOf } from './processes/owner.ts';
 import { isHaproxyRunning, isLbagentRunning, lookAtMachine } from './preflight/look.ts';
 import { type Check, judge } from './preflight/preflight.ts';
 import { findPrograms } from './programs.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { awaitEnrolment, join } from './enrolment.ts';
-import { enrolAs } from './test/enrolment.fixture.ts';
+import { enrolAs } from './testing/enrolment.fixture.ts';
 
 let pkiDir: string;
 beforeEach(() => {

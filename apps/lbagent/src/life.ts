@@ -1,7 +1,7 @@
 import type { HealthBoard, Logger } from '@fairlead/telemetry';
-import { isOutOfService } from './fitness.ts';
-import { type HaproxyLife, watchHaproxy } from './haproxy-watch.ts';
-import { type KeepalivedWatch, watchKeepalived } from './keepalived-watch.ts';
+import { isOutOfService } from './ownership/fitness.ts';
+import { type HaproxyLife, watchHaproxy } from './haproxy/watch.ts';
+import { type KeepalivedWatch, watchKeepalived } from './keepalived/watch.ts';
 import type { Metrics } from './metrics.ts';
 import type { Parts } from './parts.ts';
 import type { Reconciler } from './reconcile.ts';

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { inNamespaces } from './processes/namespace.fixture.ts';
 
 /** Real haproxy and nftables in namespaces of their own; what happens there: `test/limits.fixture.ts`. */
-const SCENARIOS = join(import.meta.dirname, 'test', 'limits.fixture.ts');
+const SCENARIOS = join(import.meta.dirname, 'testing', 'limits.fixture.ts');
 
 it('a Service is open to those in its ranges; who is taken out of them is cut off at once', async () => {
   const seen = await inNamespaces<{ cutMs: number }>(SCENARIOS, 'closesAndOpens');

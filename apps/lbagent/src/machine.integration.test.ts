@@ -3,9 +3,9 @@ import { expect, it } from 'vitest';
 import { inNamespaces } from './processes/namespace.fixture.ts';
 
 /** Real haproxy, keepalived and nftables in namespaces of their own; what happens there is in these files. */
-const SERVICES = join(import.meta.dirname, 'test', 'services.fixture.ts');
-const SURVIVAL = join(import.meta.dirname, 'test', 'survival.fixture.ts');
-const NODE_CHECKS = join(import.meta.dirname, 'test', 'node-checks.fixture.ts');
+const SERVICES = join(import.meta.dirname, 'testing', 'services.fixture.ts');
+const SURVIVAL = join(import.meta.dirname, 'testing', 'survival.fixture.ts');
+const NODE_CHECKS = join(import.meta.dirname, 'testing', 'node-checks.fixture.ts');
 
 interface Probe {
   readonly total: number;

@@ -23,18 +23,18 @@ import {
 import { checkMachine, renderChecks } from './check.ts';
 import { parseCommand, type RunConfig } from './config.ts';
 import { awaitEnrolment, join } from './enrolment.ts';
-import { setInService } from './fitness.ts';
+import { setInService } from './ownership/fitness.ts';
 import { untilListening } from './listening.ts';
 import { startMachine } from './machine.ts';
 import { awaitName, STATE_FILE } from './name.ts';
 import { preflight, watchProblems } from './preflight/run.ts';
-import { becomeOwnerOf } from './owner.ts';
+import { becomeOwnerOf } from './processes/owner.ts';
 import { keepalivedPaths, type MachinePrograms } from './parts.ts';
 import { run } from './processes/run.ts';
 import { findProgram } from './programs.ts';
 import { machineService, onlyCloudagent } from './server.ts';
-import { serviceManager } from './service-manager.ts';
-import { readIfThere } from './whole-file.ts';
+import { serviceManager } from './processes/service-manager.ts';
+import { readIfThere } from './state/whole-file.ts';
 import { untilEmpty, withdraw } from './withdraw.ts';
 
 /** How long the cloudagent waits for what this machine remembers to be served again. */

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from '@fairlead/telemetry';
 import type { Reached } from './pass.ts';
 import type { Status } from './report.ts';
-import type { Held } from './state.ts';
+import type { Held } from './state/state.ts';
 
 export interface MetricsParts {
   readonly registry: Registry;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createAuthority, encodeJoinToken, newTokenSecret } from '@fairlead/certs';
 import { expect, it, onTestFinished } from 'vitest';
 import { awaitName, type NameSources } from './name.ts';
-import { enrolAs } from './test/enrolment.fixture.ts';
+import { enrolAs } from './testing/enrolment.fixture.ts';
 
 function sources(change: Partial<NameSources> = {}): NameSources {
   const directory = mkdtempSync(join(tmpdir(), 'lbagent-name-'));

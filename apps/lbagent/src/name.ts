@@ -1,7 +1,7 @@
 import { decodeJoinToken, readEnrolment } from '@fairlead/certs';
 import { pause, systemClock } from '@fairlead/control-loop';
 import type { RunConfig } from './config.ts';
-import { readIfThere } from './whole-file.ts';
+import { readIfThere } from './state/whole-file.ts';
 
 export type NameSources = Pick<RunConfig, 'name' | 'pkiDir' | 'stateDir' | 'joinTokenFile'>;
 

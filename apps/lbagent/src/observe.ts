@@ -1,5 +1,5 @@
 import { observeWorker, readCurrentWorkerInfo } from '@fairlead/haproxy';
-import { type View, viewOf } from './advance.ts';
+import { type View, viewOf } from './planning/advance.ts';
 import type { MachineConfig } from '@fairlead/model';
 import type { DataPlane } from './apply.ts';
 import type { ForwardingObserved } from './forwarding/types.ts';

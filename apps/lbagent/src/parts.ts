@@ -6,7 +6,7 @@ import type { DataPlane } from './apply.ts';
 import type { NamedConfig, RunConfig } from './config.ts';
 import { openForwarding } from './forwarding/kernel.ts';
 import { FORWARD_NOTE, type RouterPaths } from './forwarding/router.ts';
-import type { HaproxySettings } from './haproxy-files.ts';
+import type { HaproxySettings } from './haproxy/files.ts';
 import type { KeepalivedPaths } from './keepalived/types.ts';
 import { createKernelSide, type KernelSide, type KernelSideSettings, rulesetOf } from './kernel-side.ts';
 import { kernelFamilies } from './links/families.ts';
@@ -15,14 +15,14 @@ import { openPodWays, type PodWays } from './links/pod-ways.ts';
 import { DEFAULT_RULE_PRIORITY, DEFAULT_TABLE } from './links/routing.ts';
 import { openNftables } from './nftables/kernel.ts';
 import { DEFAULT_MARK } from './nftables/ruleset.ts';
-import { createOwnership, type Ownership } from './ownership.ts';
+import { createOwnership, type Ownership } from './ownership/ownership.ts';
 import { childSupervisor } from './processes/child.ts';
 import { haproxySpec, keepalivedSpec } from './processes/specs.ts';
 import { systemdSupervisor } from './processes/systemd.ts';
 import { socketControl, systemctlControl } from './processes/unit-control.ts';
 import type { ProcessSpec, Supervisor } from './processes/types.ts';
 import { haproxyVersion, keepalivedVersion } from './programs.ts';
-import { chooseScriptMode } from './script-mode.ts';
+import { chooseScriptMode } from './keepalived/script-mode.ts';
 
 /** Absolute paths. */
 export interface MachinePrograms {

@@ -1,19 +1,19 @@
 import { observeBackends } from '@fairlead/haproxy';
 import type { Address, MachineConfig } from '@fairlead/model';
-import { refresh, type View } from './advance.ts';
+import { refresh, type View } from './planning/advance.ts';
 import { apply, type Applied, type DataPlane } from './apply.ts';
-import { drainRules } from './drain-rules.ts';
-import type { HaproxySide } from './haproxy-side.ts';
+import { drainRules } from './draining/drain-rules.ts';
+import type { HaproxySide } from './haproxy/side.ts';
 import type { KernelSide } from './kernel-side.ts';
 import { ownAddressProblems } from './links/own-address.ts';
 import type { PodWays } from './links/pod-ways.ts';
-import { narrow, type Narrowed } from './narrow.ts';
+import { narrow, type Narrowed } from './planning/narrow.ts';
 import { observe } from './observe.ts';
-import type { Ownership } from './ownership.ts';
+import type { Ownership } from './ownership/ownership.ts';
 import { type Plan, plan, type PlanOptions } from './plan.ts';
-import type { Held } from './state.ts';
-import type { Known } from './unfinished.ts';
-import type { Wanted } from './wanted.ts';
+import type { Held } from './state/state.ts';
+import type { Known } from './planning/unfinished.ts';
+import type { Wanted } from './wanted/wanted.ts';
 
 export interface PassParts {
   readonly plane: DataPlane;

@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { advance, type View, viewOf } from './advance.ts';
-import { drainRules } from './drain-rules.ts';
-import { narrow } from './narrow.ts';
+import { advance, type View, viewOf } from './planning/advance.ts';
+import { drainRules } from './draining/drain-rules.ts';
+import { narrow } from './planning/narrow.ts';
 import { plan } from './plan.ts';
-import { carryOut, viewFor } from './test/fresh-view.ts';
-import { reversed, type Truth, truth } from './test/wishes.ts';
-import { createWantedReader, type Wanted, wantedOf } from './wanted.ts';
+import { carryOut, viewFor } from './testing/fresh-view.ts';
+import { reversed, type Truth, truth } from './testing/wishes.ts';
+import { createWantedReader, type Wanted, wantedOf } from './wanted/wanted.ts';
 
 const OPTIONS = { owned: new Set(['edge-1']), drain: drainRules(new Map(), 30) };
 const ROUNDS = { numRuns: 150 };

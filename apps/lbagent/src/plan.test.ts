@@ -1,11 +1,11 @@
 import type { ObservedServer } from '@fairlead/haproxy';
 import { expect, it } from 'vitest';
-import { advance, type View } from './advance.ts';
-import { drainRules } from './drain-rules.ts';
+import { advance, type View } from './planning/advance.ts';
+import { drainRules } from './draining/drain-rules.ts';
 import { plan } from './plan.ts';
-import { node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './test/example.ts';
-import { carryOut, freshView } from './test/fresh-view.ts';
-import { type Wanted, wantedOf } from './wanted.ts';
+import { node, nodePort, nodeSet, placed, stateOf, THREE_NODES } from './testing/example.ts';
+import { carryOut, freshView } from './testing/fresh-view.ts';
+import { type Wanted, wantedOf } from './wanted/wanted.ts';
 
 const READ = { families: ['ipv4'] as const, nodeChecks: new Map(), heldClusters: new Set<string>() };
 const OPTIONS = { owned: new Set(['edge-1']), drain: drainRules(new Map(), 30) };

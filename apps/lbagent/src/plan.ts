@@ -1,15 +1,15 @@
 import { quotaText, nodeCheckServerName, type WorkerState } from '@fairlead/haproxy';
-import { type Assignment, assignToWorker } from './assign.ts';
-import type { DrainRules } from './drain-rules.ts';
+import { type Assignment, assignToWorker } from './planning/assign.ts';
+import type { DrainRules } from './draining/drain-rules.ts';
 import { diffAddresses } from './links/plan.ts';
 import type { LinkAddress, ObservedAddress } from './links/types.ts';
 import type { CaughtPort, Limit } from './nftables/types.ts';
-import { planLimits } from './plan-limits.ts';
+import { planLimits } from './planning/limits.ts';
 import type { Forward, ObservedForward } from './forwarding/types.ts';
-import { planForwards } from './plan-forwards.ts';
-import { freeNodeChecks, planServers, waitingMoves } from './plan-servers.ts';
-import { type Halves, inOrder, type Step } from './step.ts';
-import { nodeCheckKey, type Wanted } from './wanted.ts';
+import { planForwards } from './planning/forwards.ts';
+import { freeNodeChecks, planServers, waitingMoves } from './planning/servers.ts';
+import { type Halves, inOrder, type Step } from './planning/step.ts';
+import { nodeCheckKey, type Wanted } from './wanted/wanted.ts';
 
 export interface Plan {
   /** In order: who may connect, additions from the address outwards, then removals in reverse. */

@@ -1,23 +1,23 @@
 import { backOff } from '@fairlead/control-loop';
-import { formatVersion } from './state.ts';
+import { formatVersion } from './state/state.ts';
 import type { AddressFamily, Refusal } from '@fairlead/model';
 import { explainFailure, type Logger, parseTraceparent, withTrace } from '@fairlead/telemetry';
-import type { Step } from './step.ts';
-import type { View } from './advance.ts';
-import { followAnswers, type Unanswered } from './answers.ts';
-import { drainingServers } from './draining.ts';
-import { driftOf, type Settled, settledBy } from './drift.ts';
-import { type NextLook, nextLook, QUIET_MS } from './next-look.ts';
-import { type Judged, NOTHING_JUDGED } from './node-judgement.ts';
+import type { Step } from './planning/step.ts';
+import type { View } from './planning/advance.ts';
+import { followAnswers, type Unanswered } from './answers/answers.ts';
+import { drainingServers } from './draining/draining.ts';
+import { driftOf, type Settled, settledBy } from './planning/drift.ts';
+import { type NextLook, nextLook, QUIET_MS } from './pace/next-look.ts';
+import { type Judged, NOTHING_JUDGED } from './node-checks/judgement.ts';
 import { type Look, pass, type Reached } from './pass.ts';
 import { refusalsOf } from './refusals.ts';
 import { downBackends } from './report.ts';
-import type { Held } from './state.ts';
+import type { Held } from './state/state.ts';
 import type { StatusBoard } from './status-board.ts';
 import { createSurvey, type SurveyParts } from './survey.ts';
-import { type Known, knownAfter } from './unfinished.ts';
-import { createAwaitedReader } from './wanted-awaited.ts';
-import { createWantedReader, type Wanted } from './wanted.ts';
+import { type Known, knownAfter } from './planning/unfinished.ts';
+import { createAwaitedReader } from './wanted/awaited.ts';
+import { createWantedReader, type Wanted } from './wanted/wanted.ts';
 
 export interface ReconcileParts extends SurveyParts {
   readonly log: Logger;

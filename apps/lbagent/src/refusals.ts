@@ -1,5 +1,5 @@
 import { type Refusal, refusal } from '@fairlead/model';
-import type { Wanted } from './wanted.ts';
+import type { Wanted } from './wanted/wanted.ts';
 
 export interface RefusalInput {
   readonly wanted: Wanted;

@@ -1,6 +1,6 @@
 import type { WorkerState } from '@fairlead/haproxy';
 import type { Capabilities, DownBackend, DrainingBackend, MachineReport, Refusal, Version } from '@fairlead/model';
-import type { Assignment } from './assign.ts';
+import type { Assignment } from './planning/assign.ts';
 
 /** What the machine knows of itself, from which a report is made. */
 export interface Status {

@@ -3,17 +3,17 @@ import { address } from '@fairlead/model';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { viewOf } from './advance.ts';
-import { drainRules } from './drain-rules.ts';
-import { haproxyFiles } from './haproxy-files.ts';
-import { inSlices } from './in-slices.ts';
-import { narrow } from './narrow.ts';
+import { viewOf } from './planning/advance.ts';
+import { drainRules } from './draining/drain-rules.ts';
+import { haproxyFiles } from './haproxy/files.ts';
+import { inSlices } from './pace/in-slices.ts';
+import { narrow } from './planning/narrow.ts';
 import { type Plan, plan } from './plan.ts';
 import { programPath } from './processes/namespace.fixture.ts';
 import { run } from './processes/run.ts';
-import { CONFIG, node, nodePort, nodeSet, placed, stateOf } from './test/example.ts';
-import { createWantedReader } from './wanted.ts';
-import { writeWholeFile } from './whole-file.ts';
+import { CONFIG, node, nodePort, nodeSet, placed, stateOf } from './testing/example.ts';
+import { createWantedReader } from './wanted/wanted.ts';
+import { writeWholeFile } from './state/whole-file.ts';
 
 export interface Scale {
   readonly services: number;

@@ -23,11 +23,11 @@ import {
 import type { MachineReport, MachineStateDelta, Version } from '@fairlead/model';
 import { createLogger } from '@fairlead/telemetry';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Holder } from './holder.ts';
+import type { Holder } from './state/holder.ts';
 import { machineService, onlyCloudagent } from './server.ts';
-import type { Held } from './state.ts';
+import type { Held } from './state/state.ts';
 import { createStatusBoard } from './status-board.ts';
-import { nodePort, placed, stateOf } from './test/example.ts';
+import { nodePort, placed, stateOf } from './testing/example.ts';
 
 const CLOUDAGENT = { kind: 'cloudagent', site: 'lab' } as const;
 const MACHINE = { kind: 'lbagent', site: 'lab', name: 'lb-1' } as const;

@@ -14,9 +14,9 @@ import {
 } from '@fairlead/rpc';
 import { NO_VERSION, type MachineReport } from '@fairlead/model';
 import type { Logger } from '@fairlead/telemetry';
-import type { Holder } from './holder.ts';
+import type { Holder } from './state/holder.ts';
 import { reportOf } from './report.ts';
-import { acceptDelta, acceptFull, formatVersion } from './state.ts';
+import { acceptDelta, acceptFull, formatVersion } from './state/state.ts';
 import type { StatusBoard } from './status-board.ts';
 
 export interface MachineServiceParts {

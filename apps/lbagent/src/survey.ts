@@ -8,11 +8,11 @@ import {
 } from '@fairlead/haproxy';
 import type { MachineConfig } from '@fairlead/model';
 import { hash } from 'node:crypto';
-import type { View } from './advance.ts';
-import { findDifference } from './difference.ts';
-import { inSlices } from './in-slices.ts';
+import type { View } from './planning/advance.ts';
+import { findDifference } from './planning/difference.ts';
+import { inSlices } from './pace/in-slices.ts';
 import type { PassParts } from './pass.ts';
-import type { Urgency } from './urgency.ts';
+import type { Urgency } from './pace/urgency.ts';
 
 export interface SurveyParts extends PassParts {
   /** A connection of its own: its long replies must not stand before a change. */

@@ -14,8 +14,8 @@ import type { LinkAddress, MeetingPlace } from './links/types.ts';
 import { removeRuleset } from './nftables/remove.ts';
 import { DEFAULT_MARK } from './nftables/ruleset.ts';
 import { identifyProcess } from './processes/proc.ts';
-import { readStateFile } from './state-file.ts';
-import { readIfThere } from './whole-file.ts';
+import { readStateFile } from './state/state-file.ts';
+import { readIfThere } from './state/whole-file.ts';
 
 export interface WithdrawOptions {
   /** What was remembered: which links and anchors were ours. */

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
 import { Shutdown } from './shutdown.ts';
-import { handClock, settle } from './test/hand-clock.ts';
+import { handClock, settle } from './testing/hand-clock.ts';
 
 class FakeProcess extends EventEmitter {
   codes: number[] = [];

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { superviseLoop, type LoopEnd } from './supervise-loop.ts';
-import { handClock } from './test/hand-clock.ts';
+import { handClock } from './testing/hand-clock.ts';
 
 const backOff = { firstMs: 1_000, maxMs: 8_000, jitter: 0 };
 

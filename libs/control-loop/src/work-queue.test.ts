@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { handClock, settle } from './test/hand-clock.ts';
+import { handClock, settle } from './testing/hand-clock.ts';
 import { WorkQueue, type WorkFailure, type WorkQueueSettings } from './work-queue.ts';
 
 const backOff = { firstMs: 5_000, maxMs: 300_000, jitter: 0 };

@@ -27,8 +27,8 @@ import { type CommandSocket, openCommandSocket } from './socket.ts';
 import { peersMark } from './render-peers.ts';
 import { mapValue } from './service-map.ts';
 import { slotName } from './names.ts';
-import { EXAMPLE } from './test/example.ts';
-import { OPTIONS_EXAMPLE, PROFILES } from './test/example-options.ts';
+import { EXAMPLE } from './testing/example.ts';
+import { OPTIONS_EXAMPLE, PROFILES } from './testing/example-options.ts';
 import { observeWorker } from './worker.ts';
 
 let directory: string;

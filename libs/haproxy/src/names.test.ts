@@ -2,7 +2,7 @@ import { address } from '@fairlead/model';
 import { expect, it } from 'vitest';
 import { backendId, backendIdHasProfile, backendName, frontendName, mapKey, parseSlotName, slotName } from './names.ts';
 import { profileName } from './profile.ts';
-import { PROFILES } from './test/example-options.ts';
+import { PROFILES } from './testing/example-options.ts';
 
 const VIP = address('192.168.0.157');
 

@@ -1,8 +1,8 @@
 import { address, isCheckPath } from '@fairlead/model';
 import { expect, it } from 'vitest';
-import { shuffled } from './test/shuffled.ts';
-import { EXAMPLE } from './test/example.ts';
-import { OPTIONS_EXAMPLE } from './test/example-options.ts';
+import { shuffled } from './testing/shuffled.ts';
+import { EXAMPLE } from './testing/example.ts';
+import { OPTIONS_EXAMPLE } from './testing/example-options.ts';
 import { type HaproxyConfig, MARKER_PLACE, renderConfig, renderServiceMap } from './render.ts';
 
 const SEED_GLOBAL_AND_DEFAULTS = `global

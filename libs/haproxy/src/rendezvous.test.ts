@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { pickByRendezvous } from './rendezvous.ts';
-import { shuffled } from './test/shuffled.ts';
+import { shuffled } from './testing/shuffled.ts';
 
 const NODES = Array.from({ length: 50 }, (_, index) => `node-${index}`);
 const KEYS = Array.from({ length: 500 }, (_, index) => `uid-${index}`);

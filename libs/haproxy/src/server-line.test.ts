@@ -1,7 +1,7 @@
 import { address } from '@fairlead/model';
 import { expect, it } from 'vitest';
 import { freeServerName, type ServerCheck, serverIds, serverParameters } from './server-line.ts';
-import { shuffled } from './test/shuffled.ts';
+import { shuffled } from './testing/shuffled.ts';
 
 const DEFINITIONS = Array.from({ length: 300 }, (_, index) => `10.0.0.${index % 250}:${30000 + index} tcp`);
 

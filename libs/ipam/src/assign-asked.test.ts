@@ -3,7 +3,7 @@ import type { Pool } from '@fairlead/model';
 import { describe, expect, test } from 'vitest';
 import { AddressBook } from './address-book.ts';
 import { assign } from './assign.ts';
-import { SMALL, asking, holding, outcome, pool, range, request, service } from './test/pools.ts';
+import { SMALL, asking, holding, outcome, pool, range, request, service } from './testing/pools.ts';
 
 describe('asking for an address', () => {
   test('is granted when it is free', () => {

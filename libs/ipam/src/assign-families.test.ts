@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { AddressBook } from './address-book.ts';
 import { assign } from './assign.ts';
 import type { Wanted } from './permission.ts';
-import { SMALL, holding, outcome, pool, request, service } from './test/pools.ts';
+import { SMALL, holding, outcome, pool, request, service } from './testing/pools.ts';
 
 describe('families', () => {
   const both = pool('dual', '10.0.0.1-10.0.0.3,fd00::/64');

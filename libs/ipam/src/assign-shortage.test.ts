@@ -2,7 +2,7 @@ import { address } from '@fairlead/model';
 import { describe, expect, test } from 'vitest';
 import { AddressBook } from './address-book.ts';
 import { assign } from './assign.ts';
-import { SMALL, NOW, asking, holding, outcome, pool, request, service } from './test/pools.ts';
+import { SMALL, NOW, asking, holding, outcome, pool, request, service } from './testing/pools.ts';
 
 describe('exhaustion', () => {
   test('names each pool tried and why it gave nothing', () => {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { AddressBook } from './address-book.ts';
 import { assign } from './assign.ts';
 import { poolStatistics } from './statistics.ts';
-import { pool, range } from './test/pools.ts';
+import { pool, range } from './testing/pools.ts';
 
 const BASE = 0x0a00_0000n;
 const QUARANTINE = 300;

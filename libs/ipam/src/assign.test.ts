@@ -2,7 +2,7 @@ import { address } from '@fairlead/model';
 import { describe, expect, test } from 'vitest';
 import { AddressBook } from './address-book.ts';
 import { assign } from './assign.ts';
-import { SMALL, NOW, asking, holding, outcome, pool, range, request, service } from './test/pools.ts';
+import { SMALL, NOW, asking, holding, outcome, pool, range, request, service } from './testing/pools.ts';
 
 describe('an address of its own', () => {
   test('the lowest free address of the first pool by priority, then name', () => {

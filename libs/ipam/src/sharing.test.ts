@@ -7,7 +7,7 @@ import { assign } from './assign.ts';
 import type { AssignRequest } from './assign.ts';
 import type { Wanted } from './permission.ts';
 import { shareOf } from './sharing.ts';
-import { pool as poolOf, service } from './test/pools.ts';
+import { pool as poolOf, service } from './testing/pools.ts';
 
 const NOW = 1_000;
 const REST = 300;

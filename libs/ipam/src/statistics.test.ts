@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { AddressBook } from './address-book.ts';
 import { nextMachineAddress } from './free.ts';
 import { poolStatistics } from './statistics.ts';
-import { pool, range } from './test/pools.ts';
+import { pool, range } from './testing/pools.ts';
 
 const front = { cluster: 'prod', namespace: 'shop', name: 'front' };
 

@@ -7,7 +7,7 @@ import { GrpcHealthService, HealthService } from './definitions.ts';
 import { statusOf } from './failure.ts';
 import { healthServices } from './health.ts';
 import type { RunningServer } from './server.ts';
-import { controller, makeSite, type TestSite } from './test/site.ts';
+import { controller, makeSite, type TestSite } from './testing/site.ts';
 
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = pb.HealthCheckResponse.ServingStatus;
 

@@ -1,7 +1,7 @@
 import { factsOfMaterial, readEnrolment, renewAt, writeEnrolment, type WholeFiles } from '@fairlead/certs';
 import { afterEach, expect, it } from 'vitest';
 import { keepRenewed } from './identity-renewal.ts';
-import { controller, makeSite } from './test/site.ts';
+import { controller, makeSite } from './testing/site.ts';
 
 const site = await makeSite();
 afterEach(() => site.close());

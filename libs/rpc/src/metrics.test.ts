@@ -8,7 +8,7 @@ import { HealthService } from './definitions.ts';
 import { failure } from './failure.ts';
 import { createRpcMetrics } from './metrics.ts';
 import { serve, type Handlers } from './server.ts';
-import { cloudagent, controller, makeSite, type TestSite } from './test/site.ts';
+import { cloudagent, controller, makeSite, type TestSite } from './testing/site.ts';
 
 const METHOD = '/fairlead.v1.HealthService/CheckHealth';
 

@@ -5,7 +5,7 @@ import { openChannel } from './channel.ts';
 import { createClient } from './client.ts';
 import { GrpcHealthService, HealthService } from './definitions.ts';
 import { serve } from './server.ts';
-import { cloudagent, controller, makeSite, type TestSite } from './test/site.ts';
+import { cloudagent, controller, makeSite, type TestSite } from './testing/site.ts';
 
 let site: TestSite;
 beforeEach(async () => {

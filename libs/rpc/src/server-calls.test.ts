@@ -5,8 +5,8 @@ import { createClient } from './client.ts';
 import { LoadBalancersService, MachineService } from './definitions.ts';
 import { detailOf, failure, RpcFailure, statusOf } from './failure.ts';
 import { serve } from './server.ts';
-import { controller, makeSite, type TestSite } from './test/site.ts';
-import { loadBalancers, rejected } from './test/load-balancers.ts';
+import { controller, makeSite, type TestSite } from './testing/site.ts';
+import { loadBalancers, rejected } from './testing/load-balancers.ts';
 
 let site: TestSite;
 beforeEach(async () => {

@@ -10,8 +10,8 @@ import { CertificatesService, LoadBalancersService } from './definitions.ts';
 import { explainCall } from './explain-call.ts';
 import { detailOf, statusOf } from './failure.ts';
 import { serve, startServer } from './server.ts';
-import { cloudagent, controller, makeSite, type TestSite } from './test/site.ts';
-import { loadBalancers, rejected } from './test/load-balancers.ts';
+import { cloudagent, controller, makeSite, type TestSite } from './testing/site.ts';
+import { loadBalancers, rejected } from './testing/load-balancers.ts';
 
 let site: TestSite;
 beforeEach(async () => {

@@ -1,10 +1,10 @@
 import { address } from '@fairlead/model';
 import { siteYaml } from '@fairlead/testing';
 import { describe, expect, it } from 'vitest';
-import { MutableTruth } from '../mutable-truth.ts';
+import { MutableTruth } from '../truth/mutable-truth.ts';
 import { resourcesOf } from '../resources/stored.ts';
 import { decide, node, service, truthOf } from '../testing/site.ts';
-import type { Truth } from '../truth.ts';
+import type { Truth } from '../truth/truth.ts';
 import { applyResources } from './apply-resources.ts';
 import { ensure } from './ensure.ts';
 import { remove } from './remove.ts';

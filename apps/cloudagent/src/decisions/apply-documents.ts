@@ -1,8 +1,8 @@
 import { type Author, judgeApply, judgeDelete } from '../resources/change.ts';
 import type { Parsing } from '../resources/parse.ts';
 import type { Violation } from '../resources/violation.ts';
-import { resourceKey } from '../site.ts';
-import type { Decision, Truth } from '../truth.ts';
+import { resourceKey } from '../truth/site.ts';
+import type { Decision, Truth } from '../truth/truth.ts';
 import { type ApplyContext, applyResources } from './apply-resources.ts';
 import type { Conflict } from './conflicts.ts';
 

@@ -1,9 +1,9 @@
-import { declaredLoadBalancers, isDeclaredId } from '../declared.ts';
-import { Draft } from '../draft.ts';
+import { declaredLoadBalancers, isDeclaredId } from '../truth/declared.ts';
+import { Draft } from '../truth/draft.ts';
 import { saysTheSame } from '../resources/stored.ts';
 import type { Resource } from '../resources/types.ts';
-import { resourceKey, siteOf } from '../site.ts';
-import type { Decision, Truth } from '../truth.ts';
+import { resourceKey, siteOf } from '../truth/site.ts';
+import type { Decision, Truth } from '../truth/truth.ts';
 import { type Conflict, conflictsOf } from './conflicts.ts';
 import { ensureIn } from './ensure.ts';
 import { removeIn } from './remove.ts';

@@ -1,8 +1,8 @@
 import { poolContaining } from '@fairlead/ipam';
 import { type Address, displayName, rangeContains } from '@fairlead/model';
-import { isDeclaredId } from '../declared.ts';
-import { compareText, type Site } from '../site.ts';
-import type { Truth } from '../truth.ts';
+import { isDeclaredId } from '../truth/declared.ts';
+import { compareText, type Site } from '../truth/site.ts';
+import type { Truth } from '../truth/truth.ts';
 import { poolsOf } from './grant.ts';
 
 /** Why the site cannot be changed so: what it would take away is in use. */

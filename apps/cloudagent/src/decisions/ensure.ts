@@ -1,7 +1,7 @@
 import type { Address, LoadBalancer, Refusal } from '@fairlead/model';
-import { Draft } from '../draft.ts';
+import { Draft } from '../truth/draft.ts';
 import { isEqual } from '../equal.ts';
-import type { Decision, Truth } from '../truth.ts';
+import type { Decision, Truth } from '../truth/truth.ts';
 import { addressesOf, grant, type Outcome } from './grant.ts';
 import { hopefulOf, isServingDue, serveHopeful } from './serve-waiters.ts';
 

@@ -1,5 +1,5 @@
 import type { Version } from '@fairlead/model';
-import type { Decision, Truth } from '../truth.ts';
+import type { Decision, Truth } from '../truth/truth.ts';
 
 /** Begins a life of the cloudagent: above every epoch stored, and above the one that a machine reports. PURE. */
 export function beginEpoch(truth: Pick<Truth, 'counters'>, reported: Version): Decision<void> {

@@ -1,10 +1,10 @@
 import { assign, type Assignment, type AssignRequest, type Holding, poolContaining, shareOf } from '@fairlead/ipam';
 import { type Address, type LoadBalancer, orderByFamily, type Refusal, refusal } from '@fairlead/model';
 import { judgeBackendMode } from '../backends.ts';
-import { setOf } from '../declared.ts';
+import { setOf } from '../truth/declared.ts';
 import { isEqual } from '../equal.ts';
-import type { Site } from '../site.ts';
-import type { Changes, HeldLoadBalancer, Release, Truth } from '../truth.ts';
+import type { Site } from '../truth/site.ts';
+import type { Changes, HeldLoadBalancer, Release, Truth } from '../truth/truth.ts';
 
 /** What came of one wish. */
 export interface Outcome {

@@ -1,4 +1,4 @@
-import type { Decision, HeldLoadBalancer, Truth } from '../truth.ts';
+import type { Decision, HeldLoadBalancer, Truth } from '../truth/truth.ts';
 
 /**
  * Notes that these load balancers serve, as of the generation each was judged at; one that changed its addresses

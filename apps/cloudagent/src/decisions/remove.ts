@@ -1,5 +1,5 @@
-import { Draft } from '../draft.ts';
-import type { Decision, Truth } from '../truth.ts';
+import { Draft } from '../truth/draft.ts';
+import type { Decision, Truth } from '../truth/truth.ts';
 import { releaseOf } from './grant.ts';
 import { hopefulOf, serveHopeful } from './serve-waiters.ts';
 

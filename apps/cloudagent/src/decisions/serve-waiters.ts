@@ -1,5 +1,5 @@
-import { Draft } from '../draft.ts';
-import type { Decision, HeldLoadBalancer, Truth } from '../truth.ts';
+import { Draft } from '../truth/draft.ts';
+import type { Decision, HeldLoadBalancer, Truth } from '../truth/truth.ts';
 import { grant } from './grant.ts';
 
 /** Those that wait for an address, oldest first. PURE. */

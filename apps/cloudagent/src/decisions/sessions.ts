@@ -1,5 +1,5 @@
 import { refusal, type Refusal } from '@fairlead/model';
-import type { Decision, Truth } from '../truth.ts';
+import type { Decision, Truth } from '../truth/truth.ts';
 
 /** Starts a reign over a cluster: every older session of it is refused from the moment this is durable. PURE. */
 export function openSession(truth: Truth, cluster: string, holder: string): Decision<number> {

@@ -1,9 +1,9 @@
 import { machineFamilyOf } from '@fairlead/ipam';
 import { addressFromBigInt, rangeContains } from '@fairlead/model';
 import type { Address, AddressRange } from '@fairlead/model';
-import type { Draft } from '../draft.ts';
+import type { Draft } from '../truth/draft.ts';
 import type { NodeIpPoolResource } from '../resources/types.ts';
-import type { SetRecord, Truth } from '../truth.ts';
+import type { SetRecord, Truth } from '../truth/truth.ts';
 
 /**
  * Gives every new load balancer set its VRID and its VRRP address, which it then keeps, and takes them from sets that

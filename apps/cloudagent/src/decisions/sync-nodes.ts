@@ -1,8 +1,8 @@
 import type { Node } from '@fairlead/model';
 import { admitNode, type RefusedBackend } from '../backends.ts';
-import { Draft } from '../draft.ts';
+import { Draft } from '../truth/draft.ts';
 import { isEqual } from '../equal.ts';
-import type { Decision, Truth } from '../truth.ts';
+import type { Decision, Truth } from '../truth/truth.ts';
 import { hopefulOf, serveHopeful } from './serve-waiters.ts';
 
 export interface NodesUpdate {

@@ -13,8 +13,8 @@ import { CertificatesService, createClient, enrol, enroller, openChannel } from 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { enrolled, enrolment, reasonOf } from './test/requests.ts';
-import { contentOf, openTestSite, type TestSite } from './test/site.ts';
+import { enrolled, enrolment, reasonOf } from './testing/requests.ts';
+import { contentOf, openTestSite, type TestSite } from './testing/site.ts';
 
 const day = 24 * 3_600_000;
 const sites: TestSite[] = [];

@@ -2,8 +2,8 @@ import { channelCredentials, factsOfMaterial, materialSource } from '@fairlead/c
 import { CertificatesService, createClient, openChannel, renew } from '@fairlead/rpc';
 import { afterEach, describe, expect, it } from 'vitest';
 import { nonceBook } from './nonces.ts';
-import { enrolled } from './test/requests.ts';
-import { openTestSite, type TestSite } from './test/site.ts';
+import { enrolled } from './testing/requests.ts';
+import { openTestSite, type TestSite } from './testing/site.ts';
 
 const sites: TestSite[] = [];
 afterEach(async () => {

@@ -2,8 +2,8 @@ import { createAuthority, factsOfMaterial, issueLeaf, makeKeyPair, publicKeyToDe
 import { enrol, renew } from '@fairlead/rpc';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { enrolled, heldBy, outcome, reasonOf, renewal } from './test/requests.ts';
-import { openTestSite, type TestSite } from './test/site.ts';
+import { enrolled, heldBy, outcome, reasonOf, renewal } from './testing/requests.ts';
+import { openTestSite, type TestSite } from './testing/site.ts';
 
 const day = 24 * 3_600_000;
 const sites: TestSite[] = [];

@@ -26,7 +26,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openTestSite, type TestSite } from './test/site.ts';
+import { openTestSite, type TestSite } from './testing/site.ts';
 
 const sites: TestSite[] = [];
 afterEach(async () => {

@@ -1,4 +1,4 @@
-import { compareText, resourceKey } from '../site.ts';
+import { compareText, resourceKey } from '../truth/site.ts';
 import type { Declaration, Parsing } from './parse.ts';
 import { referencesOf } from './references.ts';
 import { storedDeclaration } from './site-index.ts';

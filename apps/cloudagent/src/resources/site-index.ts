@@ -1,4 +1,4 @@
-import { resourceKey } from '../site.ts';
+import { resourceKey } from '../truth/site.ts';
 import type { Declaration } from './parse.ts';
 import type { Resource, ResourceKind } from './types.ts';
 import { formatPath } from './violation.ts';

@@ -1,4 +1,4 @@
-import { resourceKey } from '../site.ts';
+import { resourceKey } from '../truth/site.ts';
 import { closest } from './closest.ts';
 import type { Declaration } from './parse.ts';
 import { referencesOf } from './references.ts';

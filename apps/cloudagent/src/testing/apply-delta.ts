@@ -1,4 +1,4 @@
-import { compareText } from '../site.ts';
+import { compareText } from '../truth/site.ts';
 import type { MachineState, MachineStateDelta, Node } from '@fairlead/model';
 
 /** What a machine holds after it took the delta. */

@@ -1,9 +1,9 @@
 import { address, type LoadBalancer, type Node } from '@fairlead/model';
 import { siteYaml } from '@fairlead/testing';
 import { applyResources } from '../decisions/apply-resources.ts';
-import { MutableTruth } from '../mutable-truth.ts';
+import { MutableTruth } from '../truth/mutable-truth.ts';
 import { resourcesOf } from '../resources/stored.ts';
-import type { Decision, Truth } from '../truth.ts';
+import type { Decision, Truth } from '../truth/truth.ts';
 
 /** A truth that has taken the site and nothing else. */
 export function truthOf(yaml = siteYaml(), now = 1_000): MutableTruth {

@@ -2,7 +2,7 @@ import type { AddressFamily } from '@fairlead/model';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Repair } from '../links/types.ts';
-import { readIfThere } from '../whole-file.ts';
+import { readIfThere } from '../state/whole-file.ts';
 
 export interface RouterPaths {
   /** For example /proc/sys. */

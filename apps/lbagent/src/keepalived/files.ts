@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { renderAnnounce, renderBecomeOwner, renderLeaveOwner } from '../links/batches.ts';
 import { identifyProcess } from '../processes/proc.ts';
 import { run } from '../processes/run.ts';
-import { readIfThere, replaceFile } from '../whole-file.ts';
+import { readIfThere, replaceFile } from '../state/whole-file.ts';
 import { instanceFiles, keepalivedFiles } from './paths.ts';
 import { renderCheckScript, renderNotifyScript } from './scripts.ts';
 import type { ScriptPrograms } from './scripts.ts';

@@ -1,4 +1,4 @@
-import { readIfThere } from '../whole-file.ts';
+import { readIfThere } from '../state/whole-file.ts';
 import { existsSync } from 'node:fs';
 
 export interface BridgePaths {

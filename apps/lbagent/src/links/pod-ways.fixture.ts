@@ -2,7 +2,7 @@ import type { Address } from '@fairlead/model';
 import { address } from '@fairlead/model';
 import { programPath } from '../processes/namespace.fixture.ts';
 import { runOrThrow } from '../processes/run.ts';
-import { node, nodeSet, stateOf } from '../test/example.ts';
+import { node, nodeSet, stateOf } from '../testing/example.ts';
 import { openPodWays, removePodWays } from './pod-ways.ts';
 
 const ip = (...args: string[]): Promise<string> => runOrThrow(['ip', ...args]);

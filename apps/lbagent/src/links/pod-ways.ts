@@ -7,7 +7,7 @@ import {
   type PodRoute,
   type PodRoutes,
   podRoutesOf,
-} from '../pod-routes.ts';
+} from './pod-routes.ts';
 import { run } from '../processes/run.ts';
 import type { Repair } from './types.ts';
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { address } from '@fairlead/model';
 import { programPath } from '../processes/namespace.fixture.ts';
-import { limitChange } from '../plan-limits.ts';
+import { limitChange } from '../planning/limits.ts';
 import { run, runOrThrow } from '../processes/run.ts';
 import { diffCaught } from './elements.ts';
 import type { NftablesFailure } from './kernel.ts';

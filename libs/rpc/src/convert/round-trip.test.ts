@@ -3,7 +3,7 @@ import { refusal, type LoadBalancer, type MachineState } from '@fairlead/model';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { received } from '../definitions.ts';
-import * as arbitrary from '../test/arbitraries.ts';
+import * as arbitrary from '../testing/arbitraries.ts';
 import * as convert from './index.ts';
 
 /** Through the bytes of the wire and back. */

@@ -24,8 +24,12 @@ export async function enrolled(
 }
 
 /** An enrolment request as a client of ours would make it, with whatever is to be wrong about it. */
-export async function enrolment(site: TestSite, token: string, changes: object = {}): Promise<RpcFailure | 'issued'> {
-  const client = site.joinClient();
+export async function enrolment(
+  site: TestSite,
+  token: string,
+  changes: object = {},
+  client: ReturnType<TestSite['joinClient']> = site.joinClient(),
+): Promise<RpcFailure | 'issued'> {
   const keys = await makeKeyPair();
   const { nonce } = await client.challenge({});
   const publicKey = publicKeyToDer(keys.publicKey);

@@ -4,8 +4,7 @@ import { type Lab, startLab } from '../lab/lab.ts';
 import type { Prober } from '../lab/prober-client.ts';
 import { Cluster, loadBalancerService } from './cluster.ts';
 import { eventually } from './eventually.ts';
-import { tracesOf } from './traces.ts';
-import { destinations, dnsDeployment, routerSetting, udpTables } from './udp.ts';
+import { destinations, dnsDeployment, leftOfUdp } from './udp.ts';
 
 let lab: Lab;
 let cluster: Cluster;
@@ -112,13 +111,7 @@ describe('who is alive', () => {
 it('what is served of UDP goes with the last UDP port: address, rules, checks, and the routing', async () => {
   const address = await cluster.address('dns');
   await cluster.kubectl(['delete', 'service', 'dns', '--timeout=20s']);
-  await eventually(async () => {
-    for (const machine of machines()) {
-      expect(await tracesOf(lab, machine, address)).toEqual([]);
-      expect(await udpTables(lab, machine)).toBe('');
-      expect(await routerSetting(lab, machine)).toBe('0');
-    }
-  }, 20);
+  await eventually(async () => expect(await leftOfUdp(lab, machines(), address)).toEqual([]), 20);
 });
 
 it('protocol: SCTP is refused with an event that names the field', async () => {

@@ -1,5 +1,6 @@
 import type { Lab } from '../lab/lab.ts';
 import { type ContainerPort, deployment, HTTP_PORT } from './cluster.ts';
+import { tracesOf } from './traces.ts';
 
 /** A Deployment of echo programs that answer datagrams and greet connections on port 5353. */
 export function dnsDeployment(name: string, replicas: number, nodeSelector: Record<string, string> = {}): unknown {
@@ -15,6 +16,18 @@ export function dnsDeployment(name: string, replicas: number, nodeSelector: Reco
 export async function udpTables(lab: Lab, machine: string): Promise<string> {
   const listed = await lab.exec(machine, ['nft', '-t', 'list', 'table', 'inet', 'fairlead_udp']);
   return listed.code === 0 ? listed.stdout : '';
+}
+
+/** What of an address, and of anything that serves UDP, is still on these machines; a line each. */
+export async function leftOfUdp(lab: Lab, machines: readonly string[], address: string): Promise<string[]> {
+  const left = await Promise.all(
+    machines.map(async (machine) => [
+      ...(await tracesOf(lab, machine, address)),
+      await udpTables(lab, machine),
+      (await routerSetting(lab, machine)) === '0' ? '' : 'it passes packets on',
+    ]),
+  );
+  return left.flat().filter((what) => what !== '');
 }
 
 /** Whether a machine passes on packets that are not for it: `1` or `0`. */

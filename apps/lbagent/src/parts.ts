@@ -21,21 +21,8 @@ import { haproxySpec, keepalivedSpec } from './processes/specs.ts';
 import { systemdSupervisor } from './processes/systemd.ts';
 import { socketControl, systemctlControl } from './processes/unit-control.ts';
 import type { ProcessSpec, Supervisor } from './processes/types.ts';
-import { haproxyVersion, keepalivedVersion } from './programs.ts';
+import { haproxyVersion, keepalivedVersion, type MachinePrograms } from './programs.ts';
 import { chooseScriptMode } from './keepalived/script-mode.ts';
-
-/** Absolute paths. */
-export interface MachinePrograms {
-  readonly haproxy: string;
-  readonly keepalived: string;
-  readonly nft: string;
-  readonly ip: string;
-  readonly flock: string;
-  readonly arping?: string;
-  readonly conntrack?: string;
-  readonly setpriv?: string;
-  readonly systemctl: string;
-}
 
 /** What an LB machine is made of, before it does anything. */
 export interface Parts {

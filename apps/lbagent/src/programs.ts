@@ -1,12 +1,24 @@
 import { accessSync, constants } from 'node:fs';
 import type { RunConfig } from './config.ts';
-import type { MachinePrograms } from './parts.ts';
 import type { ProgramSeen } from './preflight/preflight.ts';
 import { run } from './processes/run.ts';
 
 /** Dynamic servers without a mode of their own; VRRP over `track_file` as it is rendered. */
 const LEAST_HAPROXY = [2, 6] as const;
 const LEAST_KEEPALIVED = [2, 2] as const;
+
+/** Absolute paths. */
+export interface MachinePrograms {
+  readonly haproxy: string;
+  readonly keepalived: string;
+  readonly nft: string;
+  readonly ip: string;
+  readonly flock: string;
+  readonly arping?: string;
+  readonly conntrack?: string;
+  readonly setpriv?: string;
+  readonly systemctl: string;
+}
 
 /** Where the programs of this machine are, and what they are; one that is nowhere keeps its name for a path. */
 export async function findPrograms(

@@ -10,16 +10,8 @@ import type { ListedResource } from '../print/document.ts';
 import { matchesName } from '../print/describe.ts';
 import { resourceTable, serviceTable } from '../print/resource-table.ts';
 import { renderTable } from '../print/table.ts';
-import { oneOf } from './options.ts';
+import { FORMATS, type GetOptions, oneOf } from './options.ts';
 import { watchResources } from './watch.ts';
-
-const FORMATS = ['wide', 'json', 'yaml', 'name'] as const;
-
-export interface GetOptions {
-  readonly output?: (typeof FORMATS)[number];
-  readonly watch?: true;
-  readonly headers: boolean;
-}
 
 export function getCommand(cli: Cli): Command {
   return new Command('get')

@@ -13,3 +13,12 @@ export function oneOf<Value extends string>(...choices: readonly Value[]): (valu
     return found;
   };
 }
+
+/** How `get` prints; without one: a table. */
+export const FORMATS = ['wide', 'json', 'yaml', 'name'] as const;
+
+export interface GetOptions {
+  readonly output?: (typeof FORMATS)[number];
+  readonly watch?: true;
+  readonly headers: boolean;
+}

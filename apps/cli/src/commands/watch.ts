@@ -10,7 +10,7 @@ import type { ListedResource } from '../print/document.ts';
 import { resourceTable } from '../print/resource-table.ts';
 import { renderTable, widthsOf } from '../print/table.ts';
 import type { Table } from '../print/table.ts';
-import type { GetOptions } from './get.ts';
+import type { GetOptions } from './options.ts';
 
 const PAUSE_MS = 1_000;
 

@@ -1,7 +1,6 @@
 import type { Logger } from '@fairlead/telemetry';
 import type { RunConfig } from '../config.ts';
-import type { MachinePrograms } from '../parts.ts';
-import { findPrograms } from '../programs.ts';
+import { findPrograms, type MachinePrograms } from '../programs.ts';
 import { isHaproxyRunning, lookAtMachine } from './look.ts';
 import { judge, mustEnd, problemsOf } from './preflight.ts';
 

@@ -2,7 +2,7 @@ import { address, type Node, type Port } from '@fairlead/model';
 import { createHealthBoard, createLogger, createMetrics, type Registry } from '@fairlead/telemetry';
 import type { NamedConfig } from '../config.ts';
 import { type Machine, startMachine } from '../machine.ts';
-import type { MachinePrograms } from '../parts.ts';
+import type { MachinePrograms } from '../programs.ts';
 import { programPath } from '../processes/namespace.fixture.ts';
 import { createNetwork, type Network, nodeProgram, clientProgram, type Peer } from './network.fixture.ts';
 import type { Answer } from './client.fixture.ts';

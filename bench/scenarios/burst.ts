@@ -65,13 +65,21 @@ async function atOnce(
 ): Promise<Burst> {
   const before = await readApiWrites(cluster);
   const answer = await user.ask({ order: 'create', names, atOnce: AT_ONCE, ...what });
-  await sleep(STRAGGLERS_MS);
-  const after = await readApiWrites(cluster);
+  const after = await untilQuiet(cluster);
   await user.ask({ order: 'remove', names, atOnce: AT_ONCE });
   return { answer, writes: { services: after.services - before.services, events: after.events - before.events } };
 }
 
-/** What is still to be written after the last address. */
+/** What is still to be written after the last address: events may come later than what they tell of. */
+async function untilQuiet(cluster: ServiceSite['cluster']): Promise<ApiWrites> {
+  for (let before = await readApiWrites(cluster); ;) {
+    await sleep(STRAGGLERS_MS);
+    const after = await readApiWrites(cluster);
+    if (after.services === before.services && after.events === before.events) return after;
+    before = after;
+  }
+}
+
 const STRAGGLERS_MS = 1500;
 
 function figuresOfMany(

@@ -149,6 +149,10 @@ function recordEvents({ api, identity, clock, wallClock }: ControllerOptions, pa
     api,
     instance: identity,
     leads: () => parts().election.leads(),
+    busy() {
+      const { ready, running } = parts().turns.depth();
+      return ready + running > 0;
+    },
     clock,
     wallClock,
     onLost(err) {

@@ -14,13 +14,14 @@ const ANNOUNCEMENT: Announcement = {
   once: false,
 };
 
-function recorder(api: FakeApi) {
+function recorder(api: FakeApi, busy = () => false) {
   const clock = manualClock();
   const lost: unknown[] = [];
   const made = createEventRecorder({
     api,
     instance: 'me',
     leads: () => true,
+    busy,
     clock,
     wallClock: () => new Date('2026-01-01T00:00:00Z'),
     onLost: (error) => lost.push(error),
@@ -80,6 +81,29 @@ it('says once what is to be said once, whoever said it', async () => {
   expect(api.asked).toEqual(['POST /api/v1/namespaces/shop/events']);
 });
 
+it('tells what goes well after the work, and what does not at once', async () => {
+  const api = fakeApi();
+  let works = true;
+  const { clock, announce } = recorder(api, () => works);
+  announce({ type: 'Normal', reason: 'EnsuringLoadBalancer' });
+  announce();
+  await clock.advance(1_000);
+  expect(api.bodies.map((body) => (body as { reason: string }).reason)).toEqual(['AllocationFailed']);
+  works = false;
+  await clock.advance(100);
+  expect(api.bodies.at(-1)).toMatchObject({ reason: 'EnsuringLoadBalancer', type: 'Normal' });
+});
+
+it('tells everything in time beside work that never ends', async () => {
+  const api = fakeApi();
+  const { clock, announce } = recorder(api, () => true);
+  announce({ type: 'Normal' });
+  await clock.advance(15_000);
+  expect(api.asked).toEqual([]);
+  await clock.advance(10_000);
+  expect(api.asked).toHaveLength(1);
+});
+
 it('gives up an event that cannot be written, and tells', async () => {
   const { clock, lost, announce } = recorder(fakeApi(() => refuse(403)));
   announce();
@@ -89,7 +113,7 @@ it('gives up an event that cannot be written, and tells', async () => {
 
 it('drops the oldest of a flood, and keeps what it holds small', async () => {
   const { clock, lost, announce } = recorder(fakeApi());
-  for (let count = 0; count < 2_500; count++) announce({ about: String(count) });
+  for (let count = 0; count < 5_500; count++) announce({ about: String(count) });
   await clock.advance(100);
   expect(lost).toHaveLength(500);
 });

@@ -10,13 +10,15 @@ export interface RecorderOptions {
   /** Pod or host name, shown as the reporting instance. */
   readonly instance: string;
   readonly leads: () => boolean;
+  /** True while Services have a turn or wait for one. */
+  readonly busy: () => boolean;
   readonly clock: Clock;
   readonly wallClock: () => Date;
   /** An event is worth no retry: its loss is told here and forgotten. */
   readonly onLost: (error: unknown) => void;
 }
 
-/** Writes Events beside the work: nobody waits for them. */
+/** Writes Events beside the work: nobody waits for them, and while others work only warnings are written. */
 export interface EventRecorder {
   announce(announcement: Announcement): void;
   /** Resolves when everything announced so far has been written or lost. */
@@ -32,15 +34,18 @@ interface Series {
   /** How many of them the cluster has been told. */
   written: number;
   writtenAt: number;
-  queued: boolean;
+  /** On the clock; undefined: nothing of it is to be written. */
+  queuedAt: number | undefined;
 }
 
 /** What is announced waits a moment, so that it does not compete with the status that is about to be written. */
 const AFTERWARDS_MS = 30;
+/** That all goes well is told after the work of a burst: Events would be half of what the API server has to write. */
+const PATIENCE_MS = 20_000;
 /** A repetition is written at most so often. */
 const REPEAT_MS = 30_000;
 const MOST_SERIES = 10_000;
-const MOST_WAITING = 2_000;
+const MOST_WAITING = 5_000;
 const WRITERS = 2;
 
 /** Repeated announcements become one Event with a count; of a burst beyond what can be written the oldest are lost. */
@@ -53,7 +58,7 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
 
   function count(announcement: Announcement): Series {
     const name = eventName(announcement);
-    const series = known.get(name) ?? { name, announcement, count: 0, written: 0, writtenAt: 0, queued: false };
+    const series = known.get(name) ?? { name, announcement, count: 0, written: 0, writtenAt: 0, queuedAt: undefined };
     series.announcement = announcement;
     series.count++;
     // Kept in order of use, so that the least used is forgotten.
@@ -64,43 +69,53 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
   }
 
   function enqueue(series: Series): void {
-    series.queued = true;
+    series.queuedAt = options.clock.now();
     queue.push(series);
     if (queue.length > MOST_WAITING) {
-      queue.shift()!.queued = false;
+      queue.shift()!.queuedAt = undefined;
       options.onLost(new Error('more events than can be written: some were not'));
     }
+    schedule();
+  }
+
+  function schedule(): void {
     if (scheduled) return;
     scheduled = true;
     options.clock.after(AFTERWARDS_MS, () => {
       scheduled = false;
-      while (writing < Math.min(WRITERS, queue.length)) void drain();
-      tellIdle();
+      for (let count = writing; count < WRITERS; count++) void drain();
     });
-  }
-
-  function tellIdle(): void {
-    if (writing === 0 && !scheduled) for (const tell of idle.splice(0)) tell();
   }
 
   async function drain(): Promise<void> {
     writing++;
-    for (let series = queue.shift(); series !== undefined; series = queue.shift()) {
-      series.queued = false;
+    for (let series = next(); series !== undefined; series = next()) {
+      series.queuedAt = undefined;
       const told = series.count;
       if (options.leads()) await writeEvent(options, series).catch(options.onLost);
       series.written = told;
       series.writtenAt = options.clock.now();
     }
     writing--;
-    tellIdle();
+    if (writing > 0) return;
+    if (queue.length > 0) schedule();
+    else for (const tell of idle.splice(0)) tell();
+  }
+
+  /** The first that may be written now. */
+  function next(): Series | undefined {
+    const [oldest] = queue;
+    const waited = options.clock.now() - (oldest?.queuedAt ?? 0);
+    if (!options.busy() || waited >= PATIENCE_MS) return queue.shift();
+    const index = queue.findIndex(({ announcement }) => announcement.type === 'Warning');
+    return index === -1 ? undefined : queue.splice(index, 1)[0];
   }
 
   return {
     announce(announcement) {
       const series = count(announcement);
       const recent = series.written > 0 && options.clock.now() - series.writtenAt < REPEAT_MS;
-      if (series.queued || recent || (announcement.once && series.written > 0)) return;
+      if (series.queuedAt !== undefined || recent || (announcement.once && series.written > 0)) return;
       enqueue(series);
     },
     get waiting() {

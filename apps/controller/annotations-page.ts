@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { annotationsPage } from './src/annotations-page.ts';
+import { annotationsPage } from './src/annotations/page.ts';
 
 /** Writes docs/annotations.md; with --check, only says whether it is what the table says. */
 const file = resolve(import.meta.dirname, '../../docs/annotations.md');

@@ -1,7 +1,7 @@
 import type { LoadBalancer } from '@fairlead/model';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ANNOTATIONS } from './annotations.ts';
+import { ANNOTATIONS } from './annotations/annotations.ts';
 import { narrowService } from './cluster/narrow.ts';
 import { CLASS, type Desired, desired } from './desired.ts';
 import { AROUND, OLD_RANGES } from './testing/asking.ts';

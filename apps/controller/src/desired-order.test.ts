@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ANNOTATIONS } from './annotations.ts';
+import { ANNOTATIONS } from './annotations/annotations.ts';
 import type { SliceEndpoint, SliceObject } from './cluster/objects.ts';
 import { ask } from './testing/asking.ts';
 import { HTTP, slice } from './testing/objects.ts';

@@ -1,12 +1,12 @@
 import type { AddressFamily, Check, Labels, LoadBalancer, Port, Protocol, Refusal, Target } from '@fairlead/model';
 import { refusal } from '@fairlead/model';
-import { readAnnotations } from './annotations.ts';
-import { endpointNodes, podEndpoints, someReady } from './endpoints.ts';
-import { requestedFamilies } from './families.ts';
-import { refusedFields } from './not-served.ts';
-import { requestedOptions } from './options.ts';
-import { requestedAddresses } from './requested.ts';
-import { sourceRanges } from './source-ranges.ts';
+import { readAnnotations } from './annotations/annotations.ts';
+import { endpointNodes, podEndpoints, someReady } from './wanted/endpoints.ts';
+import { requestedFamilies } from './wanted/families.ts';
+import { refusedFields } from './wanted/not-served.ts';
+import { requestedOptions } from './annotations/options.ts';
+import { requestedAddresses } from './wanted/requested.ts';
+import { sourceRanges } from './wanted/source-ranges.ts';
 import type { ServiceObject, ServicePort, ServiceSpec, SliceObject } from './cluster/objects.ts';
 import { OURS } from './cluster/objects.ts';
 

@@ -19,7 +19,7 @@ import type { Config } from './config.ts';
 import { parseConfig } from './config.ts';
 import { createController } from './controller.ts';
 import { obtainEnrolment } from './enrolment.ts';
-import { ELECTION_TIMES } from './leadership.ts';
+import { ELECTION_TIMES } from './leadership/leadership.ts';
 import { PLACES } from './places.ts';
 
 const HEALTH_MS = 2_000;

@@ -1,7 +1,7 @@
 import type { LoadBalancer } from '@fairlead/model';
 import type { Logger, Trace } from '@fairlead/telemetry';
-import { announceChange, announceDeleted, announceDeleting, announceEnsured } from './announce.ts';
-import type { Announcement } from './announce.ts';
+import { announceChange, announceDeleted, announceDeleting, announceEnsured } from './events/announce.ts';
+import type { Announcement } from './events/announce.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { ServiceObject } from './cluster/objects.ts';
 import { FINALIZER, keyOf, OURS } from './cluster/objects.ts';

@@ -4,7 +4,7 @@ import type { NodeObject } from './cluster/objects.ts';
 import { SessionSuperseded } from './cloudagent.ts';
 import type { Desired } from './desired.ts';
 import { desired } from './desired.ts';
-import { describeNode } from './nodes.ts';
+import { describeNode } from './wanted/nodes.ts';
 import type { Session } from './session.ts';
 import { createSession, NoSession } from './session.ts';
 import { scriptedCloudagent, VIP, type ScriptedCloudagent } from './testing/fake-cloudagent.ts';

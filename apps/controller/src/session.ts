@@ -4,7 +4,7 @@ import type { LoadBalancer, Node } from '@fairlead/model';
 import type { Trace } from '@fairlead/telemetry';
 import type { Cloudagent, EnsureOutcome, LoadBalancerStatus, NodeRefusal } from './cloudagent.ts';
 import { SessionSuperseded } from './cloudagent.ts';
-import { diffNodes } from './nodes.ts';
+import { diffNodes } from './wanted/nodes.ts';
 import type { Reign, Told } from './reign.ts';
 import { beginReign, LOST_AFTER_MS } from './reign.ts';
 import type { Served } from './status.ts';

@@ -12,7 +12,7 @@ import { narrowService } from '../src/cluster/narrow.ts';
 import type { ServiceObject } from '../src/cluster/objects.ts';
 import { createController } from '../src/controller.ts';
 import { CLASS } from '../src/desired.ts';
-import type { ElectionTimes } from '../src/leadership.ts';
+import type { ElectionTimes } from '../src/leadership/leadership.ts';
 import type { FakeCloudagent } from './fake-cloudagent.ts';
 import { createFakeCloudagent } from './fake-cloudagent.ts';
 import type { Kubernetes } from './kubernetes.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { nodeCommand, type Program, runProgram } from '@fairlead/testing';
-import type { ElectionTimes } from '../src/leadership.ts';
+import type { ElectionTimes } from '../src/leadership/leadership.ts';
 
 export interface ProcessStart {
   readonly kubeConfig: string;

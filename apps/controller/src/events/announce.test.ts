@@ -1,14 +1,14 @@
 import { refusal } from '@fairlead/model';
 import { expect, it } from 'vitest';
 import { announceChange, announceEnsured, type Announcement } from './announce.ts';
-import type { NodeObject } from './cluster/objects.ts';
-import type { Desired } from './desired.ts';
-import { desired } from './desired.ts';
-import type { Ensured } from './session.ts';
-import type { Served, Verdict } from './status.ts';
-import { statusChange } from './status.ts';
-import { VIP } from './testing/fake-cloudagent.ts';
-import { HTTP, node, service, type ServiceParts, slice } from './testing/objects.ts';
+import type { NodeObject } from '../cluster/objects.ts';
+import type { Desired } from '../desired.ts';
+import { desired } from '../desired.ts';
+import type { Ensured } from '../session.ts';
+import type { Served, Verdict } from '../status.ts';
+import { statusChange } from '../status.ts';
+import { VIP } from '../testing/fake-cloudagent.ts';
+import { HTTP, node, service, type ServiceParts, slice } from '../testing/objects.ts';
 
 function wish(
   parts: ServiceParts,

@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import type { Announcement } from './announce.ts';
 import { eventName } from './event-name.ts';
 import { createEventRecorder } from './event-recorder.ts';
-import { fakeApi, refuse, type FakeApi } from './testing/fake-api.ts';
-import { manualClock } from './testing/manual-clock.ts';
+import { fakeApi, refuse, type FakeApi } from '../testing/fake-api.ts';
+import { manualClock } from '../testing/manual-clock.ts';
 
 const ANNOUNCEMENT: Announcement = {
   regarding: { kind: 'Service', namespace: 'shop', name: 'front', uid: 'uid-1' },

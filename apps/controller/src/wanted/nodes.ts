@@ -1,6 +1,6 @@
 import type { Address, Node } from '@fairlead/model';
 import { familyOf, parseAddress, parseCidr } from '@fairlead/model';
-import type { NodeObject } from './cluster/objects.ts';
+import type { NodeObject } from '../cluster/objects.ts';
 
 const AUTOSCALER_TAINT = 'ToBeDeletedByClusterAutoscaler';
 

@@ -1,8 +1,8 @@
 import type { Clock } from '@fairlead/control-loop';
 import { pause } from '@fairlead/control-loop';
-import type { Api } from './cluster/api.ts';
-import { ApiFailure } from './cluster/api.ts';
-import { field, integer, text } from './cluster/narrow.ts';
+import type { Api } from '../cluster/api.ts';
+import { ApiFailure } from '../cluster/api.ts';
+import { field, integer, text } from '../cluster/narrow.ts';
 import type { Decision, ElectionTimes, LeaseRecord, Observation } from './leadership.ts';
 import { decide, observe, stillLeads } from './leadership.ts';
 

@@ -1,9 +1,9 @@
 import type { LoadBalancer } from '@fairlead/model';
 import { describe, expect, it } from 'vitest';
 import { annotationField } from './annotations.ts';
-import type { ServiceSpec } from './cluster/objects.ts';
-import { type Desired, desired } from './desired.ts';
-import { HTTP, service } from './testing/objects.ts';
+import type { ServiceSpec } from '../cluster/objects.ts';
+import { type Desired, desired } from '../desired.ts';
+import { HTTP, service } from '../testing/objects.ts';
 
 function ask(annotations: Readonly<Record<string, string>>, spec: Partial<ServiceSpec> = {}): Desired {
   const ours = Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`fairlead.dev/${key}`, value]));

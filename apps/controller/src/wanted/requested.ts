@@ -1,6 +1,6 @@
 import type { Address, AddressFamily, Refusal } from '@fairlead/model';
 import { familyOf, familyText, parseAddress, refusal, specialUse } from '@fairlead/model';
-import type { ServiceObject } from './cluster/objects.ts';
+import type { ServiceObject } from '../cluster/objects.ts';
 
 export type Requested<T> =
   { readonly ok: true; readonly value: T | undefined } | { readonly ok: false; readonly refusal: Refusal };

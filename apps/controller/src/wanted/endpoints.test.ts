@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { narrowSlice } from './cluster/narrow.ts';
-import type { SliceEndpoint, SliceObject } from './cluster/objects.ts';
+import { narrowSlice } from '../cluster/narrow.ts';
+import type { SliceEndpoint, SliceObject } from '../cluster/objects.ts';
 import { endpointNodes, podEndpoints } from './endpoints.ts';
-import { slice } from './testing/objects.ts';
+import { slice } from '../testing/objects.ts';
 
 const HTTP = { name: 'http', protocol: 'TCP' };
 

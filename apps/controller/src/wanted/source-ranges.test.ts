@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { Desired } from './desired.ts';
-import { annotated, ask, OLD_RANGES, ranged } from './testing/asking.ts';
-import { type ServiceParts } from './testing/objects.ts';
+import type { Desired } from '../desired.ts';
+import { annotated, ask, OLD_RANGES, ranged } from '../testing/asking.ts';
+import { type ServiceParts } from '../testing/objects.ts';
 
 it.each<[string, ServiceParts, readonly string[] | undefined]>([
   ['the field', ranged(' 10.0.0.0/8', 'FD00::/8', '10.0.0.0/8 '), ['10.0.0.0/8', 'fd00::/8']],

@@ -18,7 +18,7 @@ import {
   readElsewhere,
   SHARING_KEY,
   type ValueKind,
-} from './annotation-values.ts';
+} from './values.ts';
 import { nearest } from './nearest.ts';
 
 /** One annotation: what it is for, what may stand in it, and whether this version serves it. */

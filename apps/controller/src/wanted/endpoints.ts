@@ -1,5 +1,5 @@
 import { type Address, type AddressFamily, type Endpoint, familyOf, parseAddress } from '@fairlead/model';
-import type { ServicePort, SliceEndpoint, SliceObject } from './cluster/objects.ts';
+import type { ServicePort, SliceEndpoint, SliceObject } from '../cluster/objects.ts';
 
 /** The nodes that have something of a Service, each once, in order of name. */
 export interface EndpointNodes {

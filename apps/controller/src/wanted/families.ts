@@ -1,6 +1,6 @@
 import type { AddressFamily, Refusal } from '@fairlead/model';
 import { refusal } from '@fairlead/model';
-import type { ServiceSpec } from './cluster/objects.ts';
+import type { ServiceSpec } from '../cluster/objects.ts';
 
 export interface RequestedFamilies {
   /** One address each, in this order: the first is the Service's own, the one that clients without a choice use. */

@@ -1,6 +1,6 @@
 import type { Refusal } from '@fairlead/model';
 import { refusal } from '@fairlead/model';
-import type { ServiceSpec } from './cluster/objects.ts';
+import type { ServiceSpec } from '../cluster/objects.ts';
 
 /** What no version could serve of a Service, or this one does not: one refusal each, so that nothing is ignored in silence. */
 export function refusedFields(spec: ServiceSpec): Refusal[] {

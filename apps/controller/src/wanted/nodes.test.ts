@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { NodeObject } from './cluster/objects.ts';
+import type { NodeObject } from '../cluster/objects.ts';
 import { describeNode, diffNodes } from './nodes.ts';
-import { node } from './testing/objects.ts';
+import { node } from '../testing/objects.ts';
 
 it.each<[string, Partial<NodeObject>, boolean, boolean]>([
   ['an ordinary node', {}, true, false],

@@ -1,7 +1,7 @@
 import type { Affinity, Check, CheckPace, LoadBalancer, Options, Port, Refusal } from '@fairlead/model';
 import { AFFINITY_RANGE_SECONDS, refusal } from '@fairlead/model';
 import type { AnnotationValues } from './annotations.ts';
-import type { ServiceSpec } from './cluster/objects.ts';
+import type { ServiceSpec } from '../cluster/objects.ts';
 import { contradictions } from './contradictions.ts';
 
 /** What a Service says of how its connections are treated. */

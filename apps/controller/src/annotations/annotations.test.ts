@@ -2,10 +2,10 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Annotation } from './annotations.ts';
 import { ANNOTATIONS, annotationField, readAnnotations } from './annotations.ts';
-import { annotationsPage } from './annotations-page.ts';
-import type { Desired } from './desired.ts';
-import { desired } from './desired.ts';
-import { service } from './testing/objects.ts';
+import { annotationsPage } from './page.ts';
+import type { Desired } from '../desired.ts';
+import { desired } from '../desired.ts';
+import { service } from '../testing/objects.ts';
 
 /** What an annotation needs beside it to mean anything. */
 const BESIDE: Readonly<Record<string, Readonly<Record<string, string>>>> = {

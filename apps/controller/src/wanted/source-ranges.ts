@@ -1,6 +1,6 @@
 import { type Parsed, parseSourceRange, type Refusal, refusal } from '@fairlead/model';
-import { annotationField } from './annotations.ts';
-import type { ServiceObject } from './cluster/objects.ts';
+import { annotationField } from '../annotations/annotations.ts';
+import type { ServiceObject } from '../cluster/objects.ts';
 
 export type SourceRanges =
   /** Canonical, none twice, in order; absent: everyone. */

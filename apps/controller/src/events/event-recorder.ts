@@ -1,8 +1,8 @@
 import type { Clock } from '@fairlead/control-loop';
 import type { Announcement } from './announce.ts';
-import type { Api } from './cluster/api.ts';
-import { ApiFailure, MERGE_PATCH } from './cluster/api.ts';
-import { field, integer, text } from './cluster/narrow.ts';
+import type { Api } from '../cluster/api.ts';
+import { ApiFailure, MERGE_PATCH } from '../cluster/api.ts';
+import { field, integer, text } from '../cluster/narrow.ts';
 import { eventName } from './event-name.ts';
 
 export interface RecorderOptions {

@@ -1,10 +1,10 @@
 import type { LoadBalancer, Port } from '@fairlead/model';
-import type { Condition, NodeObject, ServiceObject } from './cluster/objects.ts';
-import { describeNode } from './nodes.ts';
-import type { NodeRefusal } from './cloudagent.ts';
-import type { Ensured } from './session.ts';
-import type { StatusChange } from './status.ts';
-import { clip, LEFT_OUT, PARTLY_ALLOCATED } from './status.ts';
+import type { Condition, NodeObject, ServiceObject } from '../cluster/objects.ts';
+import { describeNode } from '../wanted/nodes.ts';
+import type { NodeRefusal } from '../cloudagent.ts';
+import type { Ensured } from '../session.ts';
+import type { StatusChange } from '../status.ts';
+import { clip, LEFT_OUT, PARTLY_ALLOCATED } from '../status.ts';
 
 /** An event to be shown on an object, with upstream's reasons where it has one. */
 export interface Announcement {

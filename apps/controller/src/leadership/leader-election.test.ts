@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import type { ApiRequest } from './cluster/api.ts';
+import type { ApiRequest } from '../cluster/api.ts';
 import { createElection, type Election } from './leader-election.ts';
 import { ELECTION_TIMES } from './leadership.ts';
-import { fakeApi, refuse } from './testing/fake-api.ts';
-import { manualClock, settled, type ManualClock } from './testing/manual-clock.ts';
+import { fakeApi, refuse } from '../testing/fake-api.ts';
+import { manualClock, settled, type ManualClock } from '../testing/manual-clock.ts';
 
 interface Lease {
   metadata: { resourceVersion: string; labels?: Record<string, string>; annotations?: Record<string, string> };

@@ -1,6 +1,6 @@
 import { type Refusal, refusal } from '@fairlead/model';
 import { annotationField, type AnnotationKey, type AnnotationValues, forTcpAlone } from './annotations.ts';
-import type { ServiceSpec } from './cluster/objects.ts';
+import type { ServiceSpec } from '../cluster/objects.ts';
 
 /** Values that are sound by themselves and cannot be honoured beside what else the Service says: a refusal each. PURE. */
 export function contradictions(spec: ServiceSpec, values: AnnotationValues): readonly Refusal[] {

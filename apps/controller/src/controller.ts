@@ -34,7 +34,7 @@ export interface ControllerOptions {
   readonly leaseName: string;
   readonly workers: number;
   readonly electionTimes: ElectionTimes;
-  /** How long a silent watch is believed; the API server sends something every minute. */
+  /** How long a silent watch is believed; the API server ends each before that. */
   readonly watchIdleMs?: number;
   readonly api: Api;
   readonly cloudagent: Cloudagent;

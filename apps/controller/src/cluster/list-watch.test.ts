@@ -185,6 +185,22 @@ it('notices a watch that has gone silent, and begins it again', async () => {
   expect(failures[0]).toContain('nothing heard for 60 ms');
 });
 
+it.each([60_000, 90_000])(
+  'has a watch of which there is no news end in good order before %i ms of silence',
+  async (idleMs) => {
+    script(() => page(['a'], '7'));
+    follow({ idleMs });
+    const watch = await watching(1);
+    const seconds = Number(server.requests.at(-1)!.searchParams.get('timeoutSeconds'));
+    expect(seconds * 1_000).toBeGreaterThan(idleMs / 2);
+    expect(seconds * 1_000).toBeLessThan(idleMs * 0.7);
+    watch.end();
+    await watching(2);
+    expect(server.requests.at(-1)!.searchParams.get('resourceVersion')).toBe('7');
+    expect(failures).toEqual([]);
+  },
+);
+
 it('does not take a watch with bookmarks for a silent one', async () => {
   script(() => page(['a'], '1'));
   follow({ idleMs: 150 });

@@ -46,6 +46,15 @@ it.each(Object.keys(LACKS))('%s: lbagent says all of it and ends; mended, it sta
   });
 });
 
+it('where the kernel sends on no packets of IPv6 lbagent serves, and says that it is IPv6 alone', async () => {
+  const problem =
+    'packets of running IPv6 connections cannot be sent on, so those break when addresses are handed over; those of IPv4 outlive it, and new ones are served as ever (Could not process rule: No such file or directory): load the module nft_dup_ipv6';
+  expect(await inNamespaces(FIXTURE, 'withoutDupOfIpv6')).toEqual({
+    told: [problem, expect.stringMatching(/^there is no certificate/)],
+    notOk: [`not ok  ${problem}`],
+  });
+});
+
 it('`lbagent check` prints what is amiss and what is well, and changes nothing', async () => {
   const seen = await inNamespaces<Record<'amiss' | 'well', { code: number; printed: string }>>(FIXTURE, 'check');
   expect(seen).toMatchObject({ amiss: { code: 1 }, well: { code: 0 }, left: 'bin\n' });

@@ -18,8 +18,12 @@ const TABLE = 'fairlead_tried';
 /** Behind our own rule, so that it never decides anything. */
 const PRIORITY = DEFAULT_RULE_PRIORITY + 1;
 
+/** Without another member nothing is sent on, and nothing of it would be tried. */
+const MEMBER = address('192.0.2.3');
+
 /** Has the kernel judge our rules without putting them in force (`nft --check`), and adds and removes a policy rule. */
-export async function tryKernel({ nft, ip }: KernelTools, ruleset: RulesetSettings): Promise<KernelTried> {
+export async function tryKernel({ nft, ip }: KernelTools, settings: RulesetSettings): Promise<KernelTried> {
+  const ruleset = { ...settings, vrrpPeers: settings.vrrpPeers.length > 0 ? settings.vrrpPeers : [MEMBER] };
   const table = `add table inet ${TABLE}\n`;
   const chain = `add chain inet ${TABLE} catch { type filter hook prerouting priority mangle; policy accept; }\n`;
   const rule = `add rule inet ${TABLE} catch ip daddr 192.0.2.1 tcp dport 1 tproxy ip to 127.0.0.1:1 accept\n`;
@@ -33,15 +37,22 @@ export async function tryKernel({ nft, ip }: KernelTools, ruleset: RulesetSettin
   ]);
   // What takes all takes each.
   if (all === undefined) return { ...NOTHING_AMISS, policyRouting, forwarding };
-  const [nftables, tproxy, lesser] = await Promise.all([
+  const [nftables, tproxy, lesser, ipv4] = await Promise.all([
     check(nft, table),
     check(nft, table + chain + rule),
     check(nft, anew + renderRuleset({ ...ruleset, secondChance: false })),
+    check(nft, anew + renderRuleset({ ...ruleset, secondChance: 'ipv4' })),
   ]);
-  return { nftables, tproxy, ruleset: lesser, secondChance: all, policyRouting, forwarding };
+  const secondChance = { ipv4, ipv6: all };
+  return { nftables, tproxy, ruleset: lesser, secondChance, policyRouting, forwarding };
 }
 
-const NOTHING_AMISS = { nftables: undefined, tproxy: undefined, ruleset: undefined, secondChance: undefined };
+const NOTHING_AMISS = {
+  nftables: undefined,
+  tproxy: undefined,
+  ruleset: undefined,
+  secondChance: { ipv4: undefined, ipv6: undefined },
+};
 
 async function check(nft: string, input: string): Promise<string | undefined> {
   const { code, stdout, stderr } = await run([nft, '--check', '-f', '-'], { input });

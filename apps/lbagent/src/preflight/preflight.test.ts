@@ -9,11 +9,12 @@ const haproxy = {
   atLeast: [2, 6],
 } as const;
 const nft = { name: 'nft', package: 'nftables', path: '/usr/sbin/nft' };
+const allOfIt = (said: string) => ({ ipv4: said, ipv6: said });
 const kernel = {
   nftables: undefined,
   tproxy: undefined,
   ruleset: undefined,
-  secondChance: undefined,
+  secondChance: { ipv4: undefined, ipv6: undefined },
   policyRouting: undefined,
   forwarding: undefined,
 };
@@ -80,7 +81,7 @@ it.each<[string, Partial<Facts>, readonly string[]]>([
         nftables: 'no',
         tproxy: 'no',
         ruleset: 'no',
-        secondChance: 'no',
+        secondChance: allOfIt('no'),
         policyRouting: undefined,
         forwarding: 'no',
       },
@@ -89,15 +90,34 @@ it.each<[string, Partial<Facts>, readonly string[]]>([
   ],
   [
     'the kernel has no tproxy',
-    { kernel: { ...kernel, tproxy: 'No such file', ruleset: 'No such file', secondChance: 'No such file' } },
+    { kernel: { ...kernel, tproxy: 'No such file', ruleset: 'No such file', secondChance: allOfIt('No such file') } },
     [
       'this kernel cannot catch connections (tproxy) (No such file): load the module nft_tproxy, or boot a kernel that has it',
     ],
   ],
   [
     'nft does not know what the rules say',
-    { kernel: { ...kernel, ruleset: 'syntax error', secondChance: 'syntax error' } },
+    { kernel: { ...kernel, ruleset: 'syntax error', secondChance: allOfIt('syntax error') } },
     ["nft refuses lbagent's rules (syntax error): install nftables 1.0 or later"],
+  ],
+  [
+    'the kernel can send on no packets of IPv6, while it can those of IPv4',
+    { kernel: { ...kernel, secondChance: { ipv4: undefined, ipv6: 'No such file' } } },
+    [
+      'packets of running IPv6 connections cannot be sent on, so those break when addresses are handed over; those of IPv4 outlive it, and new ones are served as ever (No such file): load the module nft_dup_ipv6',
+    ],
+  ],
+  [
+    'the kernel can send on no packets',
+    { kernel: { ...kernel, secondChance: allOfIt('No such file') } },
+    [
+      'packets of running connections cannot be sent on, so those break when addresses are handed over; new ones are served as ever (No such file): load the modules nft_dup_ipv4, nft_dup_ipv6 and nft_socket',
+    ],
+  ],
+  [
+    'the kernel can send on no packets, and has no IPv6',
+    { kernel: { ...kernel, secondChance: allOfIt('No such file') }, ipv6: false },
+    [expect.stringMatching(/: load the modules nft_dup_ipv4 and nft_socket$/)],
   ],
   [
     'the kernel has no NAT',
@@ -163,6 +183,12 @@ it('what serves is left alone, unless somebody else is in charge already', () =>
   const second = judge({ ...well, ports: [{ what: '--metrics-listen', trouble: 'taken', need: 'always' }] });
   expect([mustEnd(second, false), mustEnd(second, true)]).toEqual([true, true]);
   const conntrack = { name: 'conntrack', package: 'conntrack', isFor: 'UDP' };
-  const lesser = judge({ ...well, programs: [conntrack], kernel: { ...kernel, secondChance: 'no', forwarding: 'no' } });
+  const lesser = judge({
+    ...well,
+    programs: [conntrack],
+    kernel: { ...kernel, secondChance: allOfIt('no'), forwarding: 'no' },
+  });
   expect([problemsOf(lesser).length, mustEnd(lesser, false)]).toEqual([3, false]);
+  const onlyIpv4 = judge({ ...well, kernel: { ...kernel, secondChance: { ipv4: undefined, ipv6: 'no' } } });
+  expect([problemsOf(onlyIpv4).length, mustEnd(onlyIpv4, false)]).toEqual([1, false]);
 });

@@ -35,8 +35,8 @@ export interface KernelTried {
   readonly tproxy: string | undefined;
   /** All rules together. */
   readonly ruleset: string | undefined;
-  /** The same with those that send packets of running connections on. */
-  readonly secondChance: string | undefined;
+  /** The same with those that send packets of running connections on: of IPv4 alone, and of IPv6 besides. */
+  readonly secondChance: { readonly ipv4: string | undefined; readonly ipv6: string | undefined };
   readonly policyRouting: string | undefined;
   /** The rules that forward UDP. */
   readonly forwarding: string | undefined;
@@ -80,7 +80,7 @@ export function mustEnd(checks: readonly Check[], isServing: boolean): boolean {
 export function judge(facts: Facts): readonly Check[] {
   return [
     ...facts.programs.map(judgeProgram),
-    ...(facts.kernel === undefined ? [] : judgeKernel(facts.kernel)),
+    ...(facts.kernel === undefined ? [] : judgeKernel(facts.kernel, facts.ipv6)),
     ...[...facts.ports, ...facts.directories].map(({ what, trouble, need }) => checkOf(what, trouble, need)),
     ...judgeClock(facts),
     // A machine without it serves IPv4 as it should, so this is no problem by itself.
@@ -130,7 +130,7 @@ function isAtLeast(version: string, [major, minor]: readonly [number, number]): 
 
 const MAY_NOT = 'this user may not change them: run lbagent as root, or give it CAP_NET_ADMIN';
 
-function judgeKernel(tried: KernelTried): Check[] {
+function judgeKernel(tried: KernelTried, hasIpv6: boolean): Check[] {
   const { nftables, tproxy, ruleset, secondChance, policyRouting, forwarding } = tried;
   const rules = firstOf([
     [nftables, 'this kernel has no nftables', 'load the module nf_tables, or boot a kernel that has it'],
@@ -144,13 +144,7 @@ function judgeKernel(tried: KernelTried): Check[] {
   const routes = firstOf([
     [policyRouting, 'this kernel has no policy routing (ip rule)', 'boot one with CONFIG_IP_MULTIPLE_TABLES'],
   ]);
-  const chance = firstOf([
-    [
-      rules === undefined ? secondChance : undefined,
-      'packets of running connections cannot be sent on, so those break when addresses are handed over',
-      'load the modules nft_dup_ipv4, nft_dup_ipv6 and nft_socket',
-    ],
-  ]);
+  const chance = rules === undefined ? judgeSecondChance(secondChance, hasIpv6) : undefined;
   const udp = firstOf([
     [
       rules === undefined ? forwarding : undefined,
@@ -164,6 +158,22 @@ function judgeKernel(tried: KernelTried): Check[] {
     checkOf('connections outlive a hand-over', chance, 'little'),
     checkOf('UDP', udp, 'little'),
   ];
+}
+
+/** Where it cannot be for IPv4 it is not tried for IPv6 alone. */
+function judgeSecondChance({ ipv4, ipv6 }: KernelTried['secondChance'], hasIpv6: boolean): string | undefined {
+  return firstOf([
+    [
+      ipv4,
+      'packets of running connections cannot be sent on, so those break when addresses are handed over; new ones are served as ever',
+      `load the modules ${hasIpv6 ? 'nft_dup_ipv4, nft_dup_ipv6' : 'nft_dup_ipv4'} and nft_socket`,
+    ],
+    [
+      ipv6,
+      'packets of running IPv6 connections cannot be sent on, so those break when addresses are handed over; those of IPv4 outlive it, and new ones are served as ever',
+      'load the module nft_dup_ipv6',
+    ],
+  ]);
 }
 
 type Explained = readonly [said: string | undefined, meaning: string, remedy: string];

@@ -80,6 +80,14 @@ case $text in
 esac
 printf '%s\\n' "$text" | exec ${programPath('nft')} "$@"`;
 
+/** The same where it cannot send packets of IPv6 on. */
+const WITHOUT_DUP_OF_IPV6 = `case $* in *-f*) ;; *) exec ${programPath('nft')} "$@" ;; esac
+text=$(cat)
+if printf '%s\\n' "$text" | grep -q 'ip6 fairlead .* dup to'; then
+  echo "/dev/stdin:9:1-9: Error: Could not process rule: No such file or directory" >&2; exit 1
+fi
+printf '%s\\n' "$text" | exec ${programPath('nft')} "$@"`;
+
 /** What ip says where the kernel has no policy routing. */
 const WITHOUT_RULES = `case $* in
   *rule*) echo "RTNETLINK answers: Operation not supported" >&2; exit 2 ;;
@@ -195,6 +203,24 @@ export async function check(): Promise<unknown> {
   return { amiss, well, left };
 }
 
+/** A kernel that lacks something without which lbagent serves all the same. */
+export async function withoutDupOfIpv6(): Promise<unknown> {
+  mkdirSync(HOME, { recursive: true });
+  const flags = script('nft', WITHOUT_DUP_OF_IPV6);
+  const check = lbagent('check', { flags });
+  await check.ended;
+  const printed = check.output().split('\n');
+  const program = lbagent('run', { flags });
+  await until('it goes on', () => program.output().includes('there is no certificate') && hasStarted(program));
+  return { told: errorsOf(program), notOk: printed.filter((line) => line.startsWith('not ok')) };
+}
+
+function errorsOf(program: Program): readonly string[] {
+  const lines = program.output().split('\n');
+  const errors = lines.filter((line) => line.includes('"level":"error"'));
+  return errors.map((line) => (JSON.parse(line) as { msg: string }).msg);
+}
+
 /** haproxy serves, and the next lbagent finds something amiss. */
 export async function whileServing(): Promise<unknown> {
   mkdirSync(HOME, { recursive: true });
@@ -213,14 +239,11 @@ export async function whileServing(): Promise<unknown> {
   await take(7430);
   const second = lbagent('run', { flags });
   await until('it goes on', () => second.output().includes('there is no certificate') && hasStarted(second));
-  const errors = second
-    .output()
-    .split('\n')
-    .filter((line) => line.includes('"level":"error"'));
+  const told = errorsOf(second);
   await release();
   return {
     instead: { code, said: instead.output() },
-    told: errors.map((line) => (JSON.parse(line) as { msg: string }).msg),
+    told,
     adopted: /"adopted":true/.test(second.output()),
     sameMaster: record().pid === pid && identifyProcess(pid) !== undefined,
   };

@@ -94,6 +94,50 @@ it('before a Service moves to another backend nobody is let out while those who 
   expect(kinds(plan(local('node-1'), view, OPTIONS).steps)).toEqual(['add-server']);
 });
 
+it('the time of those who leave is over when it is, though the move of their Service still waits', () => {
+  const drain = { ...OPTIONS, drain: drainRules(new Map(), 4) };
+  const view = served(cluster());
+  carryOut(plan(local('node-1'), view, drain).steps, view);
+  find(view, 'slot_healthz_0', { tcp0: { secondsInState: 9 } });
+  const after = (secondsInState: number) => {
+    find(view, 'slot_plain_0', { tcp1: { secondsInState }, tcp2: { secondsInState } });
+    return plan(local('node-1'), view, drain);
+  };
+  expect(after(3).steps).toEqual([]);
+  expect(after(4)).toMatchObject({
+    steps: [
+      { kind: 'delete-server', backend: 'slot_plain_0', server: 'tcp1', force: true },
+      { kind: 'delete-server', backend: 'slot_plain_0', server: 'tcp2', force: true },
+    ],
+    postponed: ['slot_plain_0', 'slot_healthz_0'],
+  });
+});
+
+it('the time of those who leave is over when it is, though those who stay are dead', () => {
+  const view = served(local('node-1', 'node-2'));
+  find(view, 'slot_healthz_0', { tcp0: { up: true }, tcp1: { up: true } });
+  const leave = plan(local('node-2'), view, OPTIONS).steps;
+  carryOut(
+    leave.filter(({ kind }) => kind !== 'delete-server'),
+    view,
+  );
+  find(view, 'slot_healthz_0', { tcp0: { secondsInState: 30 }, tcp1: { up: false } });
+  const { steps, postponed } = plan(local('node-2'), view, OPTIONS);
+  expect([ended(steps), postponed]).toEqual([[['tcp0', true]], ['slot_healthz_0']]);
+});
+
+it('the time of those who leave is over when it is, though their Service waits for a reload', () => {
+  const view = served(cluster());
+  const leave = plan(cluster(THREE_NODES.slice(1)), view, OPTIONS).steps;
+  carryOut(
+    leave.filter(({ kind }) => kind !== 'delete-server'),
+    view,
+  );
+  find(view, 'slot_plain_0', { tcp0: { secondsInState: 30 } });
+  const { steps, assignment } = plan(cluster(THREE_NODES.slice(1), { algorithm: 'source' }), view, OPTIONS);
+  expect([ended(steps), assignment.unplaced]).toEqual([[['tcp0', true]], [`${VIP}|80`]]);
+});
+
 it('a node that leaves and was never here is not made for it', () => {
   const leaves = node('node-1', { draining: true });
   const { assignment, steps } = plan(cluster([leaves, ...THREE_NODES.slice(1)]), freshView(), OPTIONS);

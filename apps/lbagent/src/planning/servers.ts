@@ -8,7 +8,7 @@ import {
 import type { AssignedServer, AssignedService, Assignment } from './assign.ts';
 import type { DrainRules } from '../draining/drain-rules.ts';
 import { type Halves, inOrder, type Step } from './step.ts';
-import { nodeCheckKey, type Stage, type Wanted } from '../wanted/wanted.ts';
+import { nodeCheckKey, type Stage, type Wanted, type WantedService } from '../wanted/wanted.ts';
 
 export interface ServersInput {
   readonly wanted: Wanted;
@@ -25,8 +25,9 @@ export interface ServersPlan extends Halves {
 }
 
 /**
- * Servers to add, to let in again, to drain and to delete. One that leaves drains for the time of its service, but not
- * before one that stays is alive; with the whole service gone its connections end at once.
+ * Servers to add, to let in again, to drain and to delete. One that leaves gets connections until one that stays is alive;
+ * from then on it drains for the time of its service, whatever else has to wait. With the whole service gone its
+ * connections end at once.
  */
 export function planServers({ wanted, assignment, worker, drain, moves }: ServersInput): ServersPlan {
   const add: Step[] = [];
@@ -46,12 +47,14 @@ export function planServers({ wanted, assignment, worker, drain, moves }: Server
     if (backend.servers.size === 0 || !holdsServices(name)) continue;
     const service = serviceIn.get(name);
     const routed = keyOf.get(name);
-    // It serves from here until the reload gives it its new place.
-    if (routed !== undefined && unplaced.has(routed)) continue;
-    if (routed !== undefined && moves.has(routed)) {
-      const next = assignment.services.get(routed)!;
+    // It serves from here until the reload gives it its new place, or until somebody is alive there.
+    if (routed !== undefined && (unplaced.has(routed) || moves.has(routed))) {
+      const at = { key: routed, backend: name };
+      remove.push(...endOverdue(wanted.services.get(routed)!, backend, { ...at, drain }));
+      const next = assignment.services.get(routed);
+      if (!next) continue;
       postponed.push(name, next.backend);
-      remove.push(...letOutBefore(next, backend, { key: routed, backend: name }));
+      remove.push(...letOutBefore(next, backend, at));
       continue;
     }
     const stages = new Map(service?.servers.map((server) => [server.name, server.stage]));
@@ -64,6 +67,7 @@ export function planServers({ wanted, assignment, worker, drain, moves }: Server
     }
     postponed.push(name);
     add.push(...keepLeaving(leaving, backend));
+    remove.push(...endOverdue(service.wanted, backend, { key, backend: name, drain }));
   }
   return { add, remove, postponed };
 }
@@ -83,6 +87,16 @@ export function waitingMoves(assignment: Assignment, worker: WorkerState): Reado
     if (waitsForAnother(service, there)) waiting.add(key);
   }
   return waiting;
+}
+
+/** Those that get no connections any more, and whose time to keep theirs is over. */
+function endOverdue(
+  service: WantedService,
+  running: ObservedBackend,
+  { drain, ...at }: { readonly key: string; readonly backend: string; readonly drain: DrainRules },
+): readonly Step[] {
+  const overdue = [...running.servers.values()].filter((server) => isOverdue(server, service, drain)).sort(byName);
+  return overdue.map(({ name }) => ({ kind: 'delete-server', ...at, server: name, force: true }));
 }
 
 /** Those that will not serve after the move: they may have stopped already, and some who stay are alive here too. */
@@ -170,26 +184,26 @@ interface Removal {
 type Leaving = Extract<Step, { kind: 'drain-server' | 'delete-server' }>;
 
 function letOut(running: ObservedBackend, removal: Removal): readonly Leaving[] {
-  const { backend, key, stages, gone } = removal;
+  const { backend, key, stages, gone, service, drain } = removal;
   return [...running.servers.values()].sort(byName).flatMap((server): Leaving[] => {
     const stage = stages.get(server.name) ?? 'leaving';
     if (stage === 'serving') return [];
     const at = { key, backend, server: server.name };
-    const drain: Leaving[] = server.maintenance ? [] : [{ kind: 'drain-server', ...at }];
-    if (stage === 'draining' || stage === 'awaited') return drain;
-    return [...drain, { kind: 'delete-server', ...at, force: gone || isOverdue(server, removal) }];
+    const first: Leaving[] = server.maintenance ? [] : [{ kind: 'drain-server', ...at }];
+    if (stage === 'draining' || stage === 'awaited') return first;
+    return [...first, { kind: 'delete-server', ...at, force: gone || isOverdue(server, service?.wanted, drain) }];
   });
 }
 
 /** A service that moved to another backend leaves connections behind, which end only when it is not served there any more. */
-function isOverdue(server: ObservedServer, { service, drain }: Removal): boolean {
+function isOverdue(server: ObservedServer, service: WantedService | undefined, drain: DrainRules): boolean {
   if (!server.maintenance) return false;
   if (service) {
     // It is reached in another way now; those who came by the old one may go on.
     const stays = service.servers.some(
       ({ stage, address, port }) => stage !== 'leaving' && address === server.address && port === server.port,
     );
-    return !stays && server.secondsInState >= (service.wanted.drainSeconds ?? drain.seconds);
+    return !stays && server.secondsInState >= (service.drainSeconds ?? drain.seconds);
   }
   return server.secondsInState >= drain.longestSeconds() && !drain.isServed(server);
 }

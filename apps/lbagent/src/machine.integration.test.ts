@@ -6,6 +6,7 @@ import { inNamespaces } from './processes/namespace.fixture.ts';
 const SERVICES = join(import.meta.dirname, 'testing', 'services.fixture.ts');
 const SURVIVAL = join(import.meta.dirname, 'testing', 'survival.fixture.ts');
 const NODE_CHECKS = join(import.meta.dirname, 'testing', 'node-checks.fixture.ts');
+const PUBLISHING = join(import.meta.dirname, 'testing', 'publishing.fixture.ts');
 
 interface Probe {
   readonly total: number;
@@ -50,6 +51,21 @@ it('a removed backend keeps its connections until the drain time is over, and ge
     whileDraining: 2,
     afterwards: { held: false },
   });
+});
+
+it('a Service is not said to answer while its port does and its health check does not; then its first connections do', async () => {
+  expect(await inNamespaces(PUBLISHING, 'localIsNotPublishedBeforeItsCheckPasses')).toEqual({
+    early: ['local'],
+    before: undefined,
+    first: Array(5).fill('node-1'),
+  });
+});
+
+it('connections to nodes that leave end after the drain time, though the new backend is not alive yet', async () => {
+  const seen = await inNamespaces<{ seconds: number }>(PUBLISHING, 'drainTimeEndsWhileAMoveWaits');
+  expect(seen).toMatchObject({ held: { said: 'node-2' }, probe: { failures: [], said: ['node-1'] } });
+  // The move itself waits for ten.
+  expect(seen.seconds).toBeLessThan(8);
 });
 
 it('a removed load balancer leaves nothing behind: connections, servers, map, nftables, address', async () => {

@@ -4,7 +4,8 @@ import type { AddressFamily, Refusal } from '@fairlead/model';
 import { explainFailure, type Logger, parseTraceparent, withTrace } from '@fairlead/telemetry';
 import type { Step } from './planning/step.ts';
 import type { View } from './planning/advance.ts';
-import { followAnswers, type Unanswered } from './answers/answers.ts';
+import { followAnswers, NOTHING_UNANSWERED } from './answers/answers.ts';
+import { watchServing } from './answers/serving.ts';
 import { drainingServers } from './draining/draining.ts';
 import { driftOf, type Settled, settledBy } from './planning/drift.ts';
 import { type NextLook, nextLook, QUIET_MS } from './pace/next-look.ts';
@@ -63,6 +64,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   let cause: Cause | undefined;
   let view: View | undefined;
   let served: Wanted | undefined;
+  let unanswered = NOTHING_UNANSWERED;
   let known: Known | undefined;
   let settled: Settled | undefined;
   let look: Look | undefined = 'all';
@@ -95,7 +97,17 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       else lookNow(what);
     }, ms);
   };
+  const current = () => (served && view ? { wanted: served, view } : undefined);
   const answers = followAnswers(trigger);
+  const serving = watchServing({
+    socket: parts.plane.runtime,
+    current,
+    onServing(keys) {
+      unanswered = answers.see(keys);
+      board.update({ unanswered: unanswered.loadBalancers });
+    },
+    onFailure: () => lookNow('all'),
+  });
   const readAwaited = createAwaitedReader();
   const readWanted = createWantedReader();
   const survey = createSurvey(parts);
@@ -115,7 +127,8 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       return;
     }
     const whole = wanted(held, judged);
-    const unanswered = answers.follow(whole, held.state.loadBalancers);
+    unanswered = answers.follow(whole, held.state.loadBalancers);
+    const { unseen } = unanswered;
     const input = { held, wanted: readAwaited(whole, unanswered.servers), view, known, look };
     // Files are written while the pass goes on, and are to say what it makes.
     served = input.wanted;
@@ -133,7 +146,8 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     known = knownAfter(input.known, input.wanted, reached);
     if (reached.looked) lookedAt = startedAt;
     if (reached.looked || input.look) triedAt = startedAt;
-    tell({ ...input, unanswered }, reached, answered);
+    tell(input, reached, answered);
+    serving.expect(unseen);
     parts.onPass?.({ seconds: (performance.now() - startedAt) / 1000, reached });
     low = reached.low;
     planNextLook();
@@ -177,11 +191,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     board.update({ driftRepaired: board.current().driftRepaired + drift });
   }
 
-  function tell(
-    input: { held: Held; wanted: Wanted; unanswered: Unanswered },
-    reached: Reached,
-    answered: Cause | undefined,
-  ): void {
+  function tell(input: { held: Held; wanted: Wanted }, reached: Reached, answered: Cause | undefined): void {
     const drift = driftOf(settled, input.wanted, reached);
     if (drift > 0) noteDrift(drift, { steps: reached.plan.steps, repairs: reached.repairs });
     settled = settledBy(known, reached);
@@ -196,7 +206,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       owned: reached.view.owned,
       haproxyReloads: haproxyReloads + (reached.reloaded ? 1 : 0),
       ...(reached.looked ? { down: downBackends(reached.plan.assignment, reached.view.worker) } : {}),
-      unanswered: input.unanswered.loadBalancers,
+      unanswered: unanswered.loadBalancers,
     };
     if (!answered) {
       board.update(change);
@@ -272,11 +282,12 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       look = 'all';
       trigger();
     },
-    current: () => (served && view ? { wanted: served, view } : undefined),
+    current,
     async stop() {
       stopping.abort();
       clearTimeout(timer);
       answers.stop();
+      serving.stop();
       wake();
       await running;
       await surveying;

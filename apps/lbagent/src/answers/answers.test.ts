@@ -1,6 +1,6 @@
 import { address, type LoadBalancer } from '@fairlead/model';
 import { afterEach, expect, it, vi } from 'vitest';
-import { type Answers, followAnswers, type Unanswered } from './answers.ts';
+import { type Answers, followAnswers, NOTHING_UNANSWERED, type Unanswered } from './answers.ts';
 import type { Ask } from './asking.ts';
 import type { Wanted, WantedCheck, WantedService } from '../wanted/wanted.ts';
 
@@ -75,15 +75,20 @@ function follow(answering: Set<number>, before = wanted(), served = all()): { ch
   answers = followAnswers(() => {
     seen.changes += 1;
   }, ask);
-  expect(answers.follow(before, served)).toEqual({ loadBalancers: [], servers: new Map() });
+  expect(answers.follow(before, served)).toEqual(NOTHING_UNANSWERED);
   return seen;
+}
+
+/** As `follow`, where whoever has answered is alive in the data plane too. */
+function followAlive(...next: Parameters<Answers['follow']>): Unanswered {
+  return answers.see(answers.follow(...next).unseen);
 }
 
 it('a new load balancer is unanswered until one backend of each of its ports has answered', async () => {
   const answering = new Set([30001]);
   const seen = follow(answering);
   const both = wanted({ id: 'a', port: 80, backends: [30001] }, { id: 'a', port: 443, backends: [30002, 30003] });
-  const answered = () => answers.follow(both, all(lb('a')));
+  const answered = () => followAlive(both, all(lb('a')));
   expect(answered().loadBalancers).toEqual(['a']);
   await vi.waitFor(() => expect(seen.asked.filter((port) => port === 30003).length).toBeGreaterThan(1));
   expect(seen.changes).toBe(1);
@@ -91,6 +96,39 @@ it('a new load balancer is unanswered until one backend of each of its ports has
   answering.add(30003);
   await vi.waitFor(() => expect(seen.changes).toBe(2));
   expect(answered().loadBalancers).toEqual([]);
+});
+
+it('one that has answered is still not published until the data plane has a living backend for each port', async () => {
+  const answering = new Set([30001]);
+  const seen = follow(answering);
+  const [http, https] = [`${VIP}|80`, `${VIP}|443`];
+  const check = { kind: 'http', port: 32_000 } as const;
+  const both = wanted(
+    { id: 'a', port: 80, backends: [30001], check },
+    { id: 'a', port: 443, backends: [30002], check },
+  );
+  const now = () => answers.follow(both, all(lb('a')));
+  expect(now()).toMatchObject({ loadBalancers: ['a'], unseen: [] });
+  await vi.waitFor(() => expect(now().unseen).toEqual([http]));
+  // Who has not answered is not believed to serve.
+  expect(answers.see([https])).toMatchObject({ loadBalancers: ['a'], unseen: [http] });
+  expect(answers.see([http])).toMatchObject({ loadBalancers: ['a'], unseen: [] });
+  answering.add(30002);
+  await vi.waitFor(() => expect(now()).toMatchObject({ loadBalancers: ['a'], unseen: [https] }));
+  expect(answers.see([https])).toEqual(NOTHING_UNANSWERED);
+  expect(now()).toEqual(NOTHING_UNANSWERED);
+  expect(seen.changes).toBe(2);
+});
+
+it('one that changes while the data plane has nobody alive for it waits on, and those that join it are held back', async () => {
+  follow(new Set([30001]));
+  const served = (...backends: number[]) => wanted({ id: 'a', port: 80, backends });
+  const key = `${VIP}|80`;
+  await vi.waitFor(() => expect(answers.follow(served(30001), all(lb('a'))).unseen).toEqual([key]));
+  const more = answers.follow(served(30001, 30002), all(lb('a')));
+  expect([more.loadBalancers, more.unseen, held(more)]).toEqual([['a'], [key], { [key]: [place(30002)] }]);
+  const alive = answers.see([key]);
+  expect([alive.loadBalancers, alive.unseen, held(alive)]).toEqual([[], [], { [key]: [place(30002)] }]);
 });
 
 it('each server of its own is held back until it has answered', async () => {
@@ -127,7 +165,7 @@ it('what is asked by a check of its own is not held back: that says whether it i
   const now = () => answers.follow(one, all(lb('a')));
   expect(held(now())).toEqual({});
   expect(now().loadBalancers).toEqual(['a']);
-  await vi.waitFor(() => expect(now().loadBalancers).toEqual([]));
+  await vi.waitFor(() => expect(now().unseen).toEqual([`${VIP}|80`]));
   const asked = seen.asked.length;
   await new Promise((resolve) => setTimeout(resolve, 60));
   expect(seen.asked.length).toBeLessThanOrEqual(asked + 1);
@@ -147,7 +185,22 @@ it('who does not answer within ten seconds is left to the checks, however often 
     expect(seen.changes).toBe(0);
     vi.advanceTimersByTime(200);
     expect(seen.changes).toBe(1);
-    expect(pass(0, [30001, 30002])).toEqual({ loadBalancers: [], servers: new Map() });
+    expect(pass(0, [30001, 30002])).toEqual(NOTHING_UNANSWERED);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it('nor does one that has answered wait longer than that for the data plane', async () => {
+  vi.useFakeTimers();
+  try {
+    const seen = follow(new Set([30001]));
+    const now = () => answers.follow(wanted({ id: 'a', port: 80, backends: [30001] }), all(lb('a')));
+    expect(now().loadBalancers).toEqual(['a']);
+    await vi.advanceTimersByTimeAsync(9_900);
+    expect(now()).toMatchObject({ loadBalancers: ['a'], unseen: [`${VIP}|80`] });
+    await vi.advanceTimersByTimeAsync(200);
+    expect([seen.changes, now()]).toEqual([2, NOTHING_UNANSWERED]);
   } finally {
     vi.useRealTimers();
   }
@@ -169,8 +222,9 @@ it('one that gets a second address is unanswered until that one has answered, an
   const first = { id: 'a', port: 80, backends: [30001] };
   answers.follow(wanted(first), all(lb('a')));
   await vi.waitFor(() => expect(seen.changes).toBe(1));
+  answers.see([`${VIP}|80`]);
   const both = wanted(first, { id: 'a', port: 80, backends: [30006], on: 'fd00::1' });
-  const now = () => answers.follow(both, at([VIP, 'fd00::1'], lb('a'))).loadBalancers;
+  const now = () => followAlive(both, at([VIP, 'fd00::1'], lb('a'))).loadBalancers;
   expect(now()).toEqual(['a']);
   await vi.waitFor(() => expect(seen.asked.filter((port) => port === 30006).length).toBeGreaterThan(1));
   expect(seen.asked.filter((port) => port === 30001)).toHaveLength(1);

@@ -9,8 +9,10 @@ type LoadBalancers = ReadonlyMap<string, Pick<PlacedLoadBalancer, 'loadBalancer'
 
 /** What has not answered yet. The same object for as long as it is the same. */
 export interface Unanswered {
-  /** Ids of load balancers whose new addresses no backend has answered for, in order: they are not published. */
+  /** Ids of load balancers with new addresses that do not serve yet, in order: they are not published. */
   readonly loadBalancers: readonly string[];
+  /** Keys of services of those that a backend has answered for: they serve as soon as the data plane counts one alive. */
+  readonly unseen: readonly string[];
   /** Servers that get no connection yet. */
   readonly servers: Awaited;
 }
@@ -26,6 +28,8 @@ export interface Answers {
    * what belongs to a new load balancer that expects no answer.
    */
   follow(wanted: Wanted, loadBalancers: LoadBalancers): Unanswered;
+  /** The data plane was seen to have a living backend for these services of `unseen`; what is left to wait for. */
+  see(keys: readonly string[]): Unanswered;
   stop(): void;
 }
 
@@ -37,12 +41,14 @@ interface Known {
   readonly loadBalancers: LoadBalancers;
 }
 
-/** A service with servers that have not answered. */
+/** Of a new address: nobody has answered, somebody has, connections are known to reach somebody. Of others: `serves`. */
+type Phase = 'silent' | 'unseen' | 'serves';
+
+/** A service with servers that have not answered, or with a new address that does not serve. */
 interface Waiting {
   readonly loadBalancerId: string;
   readonly protocol: Protocol;
-  /** Nobody has answered at a new address. */
-  isSilent: boolean;
+  phase: Phase;
   /** By `placeText`. */
   readonly open: Map<string, WantedServer>;
   /** Of `open`, those that get no connection. */
@@ -52,7 +58,7 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-interface WaitFor extends Pick<Waiting, 'isSilent' | 'until'> {
+interface WaitFor extends Pick<Waiting, 'phase' | 'until'> {
   readonly servers: readonly WantedServer[];
 }
 
@@ -70,10 +76,10 @@ export function followAnswers(onAnswer: () => void, ask?: Ask): Answers {
     for (const key of askedFor.get(asked) ?? []) {
       const service = waiting.get(key)!;
       service.open.delete(place);
-      service.isSilent = false;
+      if (service.phase === 'silent') service.phase = 'unseen';
       for (const [each, server] of service.open) if (!isHeld(server)) close(key, each);
-      if (service.open.size === 0) leave(key);
-      else service.held = heldOf(service.open);
+      service.held = heldOf(service.open);
+      leaveIfDone(key);
     }
     askedFor.delete(asked);
     told = undefined;
@@ -89,8 +95,8 @@ export function followAnswers(onAnswer: () => void, ask?: Ask): Answers {
   function wait({ key, loadBalancerId, protocol }: WantedService, what: WaitFor): void {
     const open = new Map(what.servers.map((server) => [placeText(server), server]));
     const timer = setTimeout(() => giveUp(key), Math.max(0, what.until - performance.now()));
-    const { isSilent, until } = what;
-    waiting.set(key, { loadBalancerId, protocol, isSilent, open, held: heldOf(open), until, timer });
+    const { phase, until } = what;
+    waiting.set(key, { loadBalancerId, protocol, phase, open, held: heldOf(open), until, timer });
     for (const [place, { address, port }] of open) {
       const asked = `${protocol} ${place}`;
       if (!askedFor.has(asked)) askedFor.set(asked, new Set());
@@ -107,6 +113,11 @@ export function followAnswers(onAnswer: () => void, ask?: Ask): Answers {
     if (!keys?.delete(key) || keys.size > 0) return;
     askedFor.delete(asked);
     asking.end(asked);
+  }
+
+  function leaveIfDone(key: string): void {
+    const { open, phase } = waiting.get(key)!;
+    if (open.size === 0 && phase === 'serves') leave(key);
   }
 
   function leave(key: string): void {
@@ -135,6 +146,16 @@ export function followAnswers(onAnswer: () => void, ask?: Ask): Answers {
       }
       return (told ??= unansweredOf(waiting));
     },
+    see(keys) {
+      for (const key of keys) {
+        const service = waiting.get(key);
+        if (service?.phase !== 'unseen') continue;
+        service.phase = 'serves';
+        leaveIfDone(key);
+        told = undefined;
+      }
+      return (told ??= unansweredOf(waiting));
+    },
     stop() {
       asking.stop();
       for (const { timer } of waiting.values()) clearTimeout(timer);
@@ -155,23 +176,25 @@ function waitFor(
   const former = before.loadBalancers.get(service.loadBalancerId);
   const { expectsAnswer = false } = placed.loadBalancer;
   if (!former && !expectsAnswer) return undefined;
-  const isSilent = old?.isSilent ?? (expectsAnswer && !hasAddress(former, service.vip));
+  const phase = old?.phase ?? (expectsAnswer && !hasAddress(former, service.vip) ? 'silent' : 'serves');
   const had = new Set(before.wanted.services.get(key)?.servers.map(placeText));
   for (const place of old?.open.keys() ?? []) had.delete(place);
   const servers = service.servers.filter(
-    (server) => server.stage === 'serving' && !had.has(placeText(server)) && (isSilent || isHeld(server)),
+    (server) => server.stage === 'serving' && !had.has(placeText(server)) && (phase === 'silent' || isHeld(server)),
   );
-  if (servers.length === 0 && !isSilent) return undefined;
-  return { isSilent, servers, until: old?.until ?? performance.now() + PATIENCE_MS };
+  if (servers.length === 0 && phase === 'serves') return undefined;
+  return { phase, servers, until: old?.until ?? performance.now() + PATIENCE_MS };
 }
 
-const NOTHING: Unanswered = { loadBalancers: [], servers: new Map() };
+/** Nothing is waited for. */
+export const NOTHING_UNANSWERED: Unanswered = { loadBalancers: [], unseen: [], servers: new Map() };
 
 function unansweredOf(waiting: ReadonlyMap<string, Waiting>): Unanswered {
-  if (waiting.size === 0) return NOTHING;
-  const silent = [...waiting.values()].filter(({ isSilent }) => isSilent);
+  if (waiting.size === 0) return NOTHING_UNANSWERED;
+  const unpublished = [...waiting].filter(([, { phase }]) => phase !== 'serves');
   return {
-    loadBalancers: [...new Set(silent.map(({ loadBalancerId }) => loadBalancerId))].sort(),
+    loadBalancers: [...new Set(unpublished.map(([, { loadBalancerId }]) => loadBalancerId))].sort(),
+    unseen: unpublished.flatMap(([key, { phase }]) => (phase === 'unseen' ? [key] : [])),
     servers: new Map([...waiting].flatMap(([key, { held }]) => (held.size > 0 ? [[key, held] as const] : []))),
   };
 }

@@ -31,6 +31,8 @@ export interface HandOvers {
 interface Program {
   /** What it printed since the last time. */
   read(): readonly string[];
+  /** How many lines `read` would give. */
+  seen(): number;
   /** Gives it a line and waits for one. */
   ask(): Promise<string>;
   stop(): void;
@@ -50,6 +52,7 @@ function onClient(pair: Pair, program: string, ...args: readonly string[]): Prog
   });
   return {
     read: () => lines.splice(0),
+    seen: () => lines.length,
     ask: () =>
       new Promise((resolve) => {
         waiting.push(resolve);
@@ -103,6 +106,26 @@ export async function handOvers(order: HandOvers): Promise<unknown> {
   prober.stop();
   for (const hold of holds) hold.stop();
   return { before, attempts, failures, held, stray: await strayPackets(pair, owner, family) };
+}
+
+/** New connections to a machine that answers each with a SYN cookie: how many came, were let in so, and failed. */
+export async function cookies(family: AddressFamily): Promise<unknown> {
+  const pair = await makeSite({ count: 0, advertIntervalMs: 100, family });
+  const owner = pair.machines['lb-1'];
+  // Always, not only when the queue is full.
+  await inHost(owner, 'sysctl', '-qw', 'net.ipv4.tcp_syncookies=2');
+  const prober = onClient(pair, 'probe.fixture.ts', VIPS[family][10]!, '80', '5');
+  await until('200 have tried', async () => prober.seen() >= 200);
+  prober.stop();
+  const lines = prober.read();
+  const netstat = (await inHost(owner, 'cat', '/proc/net/netstat'))
+    .split('\n')
+    .filter((line) => line.startsWith('TcpExt'));
+  const [names = [], values = []] = netstat.map((line) => line.split(' '));
+  return {
+    letIn: Number(values[names.indexOf('SyncookiesRecv')]),
+    failed: lines.filter((line) => line.endsWith('FAILED')).length,
+  };
 }
 
 /** What is seen of the connections once all of them are open and somebody has answered. */

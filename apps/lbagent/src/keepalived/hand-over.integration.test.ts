@@ -35,3 +35,9 @@ it.each(['ipv4', 'ipv6'] as const)(
   },
   60_000,
 );
+
+it.each(['ipv4', 'ipv6'] as const)('lets in over %s who is answered by a SYN cookie', async (family) => {
+  const seen = await inNamespaces<{ letIn: number; failed: number }>(FIXTURE, 'cookies', family);
+  expect(seen.letIn).toBeGreaterThan(150);
+  expect(seen.failed).toBe(0);
+});

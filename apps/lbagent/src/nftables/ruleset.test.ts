@@ -22,9 +22,10 @@ describe('renderRuleset', () => {
 
   it("accepts nobody's VRRP when there are no peers", () => {
     const text = renderRuleset({ ...settings, vrrpPeers: [] });
-    expect(text).toContain('vrrp meta nfproto ipv4 meta l4proto 112 counter drop');
-    expect(text).not.toMatch(/ vrrp .*saddr/);
-    expect(text).toContain('iifname != "lo" ip daddr 10.9.0.11 tcp dport 7432 counter drop');
+    expect(text).toContain('vrrp meta l4proto 112 jump adverts');
+    expect(text).toContain('adverts meta nfproto ipv4 counter drop');
+    expect(text).not.toMatch(/ (vrrp|adverts) .*saddr/);
+    expect(text).toContain('ip daddr 10.9.0.11 tcp dport 7432 iifname != "lo" counter drop');
   });
 
   it('keeps the bits of the mark that are not ours', () => {

@@ -50,31 +50,35 @@ export interface BaseSet {
 }
 
 /**
- * PURE. Chains and rules of the base.
- * `vrrp`: adverts only from the set's members, and only from this very link (RFC 5798: TTL 255 cannot be forged from afar).
+ * PURE. Chains and rules of the base. What most packets meet comes first: those of connections that HAProxy has already.
+ * `vrrp`, `adverts`: adverts, and what HAProxy is told of clients, only from the set's members, and only from this very link
+ * (RFC 5798: TTL 255 cannot be forged from afar).
  * `sources`: every packet, not only the first, so that a client who is shut out is shut out at once; before connection
  * tracking and before anything is caught or forwarded.
- * `vrrp`: adverts, and what HAProxy is told of clients, only from the set's members, and only from this very link (RFC 5798: TTL 255 cannot be forged from afar).
- * `catch`: `tproxy` to listeners on loopback, which are closed to everybody who is not caught.
+ * `catch`, `caught4`, `caught6`: `tproxy` to listeners on loopback, which are closed to everybody who is not caught.
  * The others: see `secondChance`.
  */
 export function baseChains(settings: RulesetSettings): readonly BaseChain[] {
-  const { value, mask } = settings.mark;
-  const keep = `0x${(~mask >>> 0).toString(16).padStart(8, '0')}`;
-  const mark = `meta mark set meta mark and ${keep} or 0x${value.toString(16).padStart(8, '0')}`;
   const chance = secondChance(settings);
+  const { ipv4, ipv6 } = chance.tryOthers;
+  const toIpv4 = `tproxy ip to 127.0.0.1:${settings.ipv4Port}`;
+  const toIpv6 = `tproxy ip6 to [::1]:${settings.ipv6Port}`;
   return [
     {
       family: 'inet',
       name: 'vrrp',
       hook: 'prerouting',
       priority: 'raw',
+      rules: ['meta l4proto 112 jump adverts', ...memoryRules(settings)],
+    },
+    {
+      family: 'inet',
+      name: 'adverts',
       rules: [
         ...strangers('ip', peersOf(settings, 'ipv4')),
-        'meta nfproto ipv4 meta l4proto 112 ip ttl != 255 counter drop',
+        'meta nfproto ipv4 ip ttl != 255 counter drop',
         ...strangers('ip6', peersOf(settings, 'ipv6')),
-        'meta nfproto ipv6 meta l4proto 112 ip6 hoplimit != 255 counter drop',
-        ...memoryRules(settings),
+        'meta nfproto ipv6 ip6 hoplimit != 255 counter drop',
         ...chance.noteDeparture,
       ],
     },
@@ -91,14 +95,30 @@ export function baseChains(settings: RulesetSettings): readonly BaseChain[] {
       hook: 'prerouting',
       priority: 'mangle',
       rules: [
-        ...chance.tryOthers,
-        `ip daddr . tcp dport @${SETS.ipv4} tproxy ip to 127.0.0.1:${settings.ipv4Port} ${mark} accept`,
-        ...(settings.ipv6 === false
-          ? []
-          : [`ip6 daddr . tcp dport @${SETS.ipv6} tproxy ip6 to [::1]:${settings.ipv6Port} ${mark} accept`]),
+        `ip daddr . tcp dport @${SETS.ipv4} goto caught4`,
+        ...(settings.ipv6 === false ? [] : [`ip6 daddr . tcp dport @${SETS.ipv6} goto caught6`]),
       ],
     },
+    { family: 'inet', name: 'caught4', rules: caughtRules(settings, ipv4, toIpv4) },
+    { family: 'inet', name: 'caught6', rules: settings.ipv6 === false ? [] : caughtRules(settings, ipv6, toIpv6) },
     ...chance.chains,
+  ];
+}
+
+/**
+ * A packet of a connection that is there needs no `tproxy`: the kernel finds its socket by itself, and with it the route of
+ * the packet before, unless `tproxy` was here first and it must be looked for (ADR 0017). Not so the answer to a SYN cookie, which has no
+ * socket yet.
+ */
+function caughtRules(settings: RulesetSettings, others: readonly string[], tproxy: string): readonly string[] {
+  const { value, mask } = settings.mark;
+  const keep = `0x${(~mask >>> 0).toString(16).padStart(8, '0')}`;
+  const mark = `meta mark set meta mark and ${keep} or 0x${value.toString(16).padStart(8, '0')}`;
+  const connected = `tcp flags & (syn | ack) != syn socket transparent 1 ${mark} accept`;
+  return [
+    ...(settings.secondChance === false ? [] : [connected]),
+    ...others,
+    `meta l4proto tcp ${tproxy} ${mark} accept`,
   ];
 }
 
@@ -150,7 +170,7 @@ function memoryRules(settings: RulesetSettings): readonly string[] {
   const header = family === 'ipv4' ? 'ip' : 'ip6';
   const peers = peersOf(settings, family);
   const strange = peers.length === 0 ? '' : ` ${header} saddr != { ${peers.join(', ')} }`;
-  return [`iifname != "lo" ${header} daddr ${address} tcp dport ${port}${strange} counter drop`];
+  return [`${header} daddr ${address} tcp dport ${port} iifname != "lo"${strange} counter drop`];
 }
 
 function peersOf(settings: RulesetSettings, family: 'ipv4' | 'ipv6'): readonly Address[] {
@@ -160,7 +180,7 @@ function peersOf(settings: RulesetSettings, family: 'ipv4' | 'ipv6'): readonly A
 function strangers(header: 'ip' | 'ip6', peers: readonly Address[]): readonly string[] {
   const family = header === 'ip' ? 'ipv4' : 'ipv6';
   const source = peers.length === 0 ? '' : ` ${header} saddr != { ${peers.join(', ')} }`;
-  return [`meta nfproto ${family} meta l4proto 112${source} counter drop`];
+  return [`meta nfproto ${family}${source} counter drop`];
 }
 
 /** FNV-1a, 32 bits: tells versions apart, keeps no secret. */

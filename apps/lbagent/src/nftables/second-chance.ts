@@ -22,9 +22,11 @@ export interface SecondChance {
   readonly chains: readonly BaseChain[];
   /** For the end of the chain that guards VRRP. */
   readonly noteDeparture: readonly string[];
-  /** For the chain that catches, ahead of everything else. */
-  readonly tryOthers: readonly string[];
+  /** For the chains of what is caught, between packets that have a socket here and those that need one. */
+  readonly tryOthers: Readonly<Record<AddressFamily, readonly string[]>>;
 }
+
+type ChanceOfFamily = Omit<SecondChance, 'tryOthers'> & { readonly tryOthers: readonly string[] };
 
 /**
  * PURE. A connection that another member accepted before it handed its addresses over lives on there: what arrives for it here is
@@ -39,11 +41,11 @@ export function secondChance(settings: RulesetSettings): SecondChance {
     sets: [...ipv4.sets, ...ipv6.sets],
     chains: [...ipv4.chains, ...ipv6.chains],
     noteDeparture: [...ipv4.noteDeparture, ...ipv6.noteDeparture],
-    tryOthers: [...ipv4.tryOthers, ...ipv6.tryOthers],
+    tryOthers: { ipv4: ipv4.tryOthers, ipv6: ipv6.tryOthers },
   };
 }
 
-function chanceOfIpv4(settings: RulesetSettings): SecondChance {
+function chanceOfIpv4(settings: RulesetSettings): ChanceOfFamily {
   const peers = settings.secondChance === false ? [] : peersOf(settings, 'ipv4');
   const known = peers.length > 0;
   return {
@@ -90,7 +92,7 @@ function chanceOfIpv4(settings: RulesetSettings): SecondChance {
   };
 }
 
-function chanceOfIpv6(settings: RulesetSettings): SecondChance {
+function chanceOfIpv6(settings: RulesetSettings): ChanceOfFamily {
   if (settings.ipv6 === false) return { sets: [], chains: [], noteDeparture: [], tryOthers: [] };
   const hops = settings.secondChance === undefined ? hopsTo(settings) : [];
   const known = hops.length > 0;
@@ -131,7 +133,6 @@ interface Judging {
 
 function judgeRules({ mark }: RulesetSettings, { header, peers, refresh }: Judging): readonly string[] {
   return [
-    'socket transparent 1 return',
     // A reset from the only other member is the truth; of several, one may have the connection after all.
     `${header} dscp ${hex(SENT_ON)} ${peers === 1 ? 'return' : 'counter drop'}`,
     `${header} dscp set ${hex(SENT_ON)} meta mark set meta mark and ${hex(~mark.mask)} or ${hex(sendOnMark(mark))} update ${refresh} counter accept`,
@@ -139,12 +140,11 @@ function judgeRules({ mark }: RulesetSettings, { header, peers, refresh }: Judgi
 }
 
 function tryRules(header: 'ip' | 'ip6', peers: number, isOpen: string): readonly string[] {
-  const [set, chain] = header === 'ip' ? ['@tcp4', 'second_chance'] : ['@tcp6', 'second_chance6'];
-  const notNew = `tcp flags & (syn | ack) != syn ${header} daddr . tcp dport ${set}`;
+  const notNew = `tcp flags & (syn | ack) != syn jump ${header === 'ip' ? 'second_chance' : 'second_chance6'}`;
   return [
-    `${isOpen} ${notNew} jump ${chain}`,
+    `${isOpen} ${notNew}`,
     // Of several members it must be silent too where nobody's farewell was heard.
-    ...(peers === 1 ? [] : [`${header} dscp ${hex(SENT_ON)} ${notNew} jump ${chain}`]),
+    ...(peers === 1 ? [] : [`${header} dscp ${hex(SENT_ON)} ${notNew}`]),
   ];
 }
 

@@ -5,6 +5,7 @@ import { inNamespaces } from './processes/namespace.fixture.ts';
 /** Real haproxy, keepalived and nftables in namespaces of their own; what happens there is in these files. */
 const SERVICES = join(import.meta.dirname, 'testing', 'services.fixture.ts');
 const SURVIVAL = join(import.meta.dirname, 'testing', 'survival.fixture.ts');
+const NODES = join(import.meta.dirname, 'testing', 'nodes.fixture.ts');
 const NODE_CHECKS = join(import.meta.dirname, 'testing', 'node-checks.fixture.ts');
 const PUBLISHING = join(import.meta.dirname, 'testing', 'publishing.fixture.ts');
 
@@ -66,6 +67,18 @@ it('connections to nodes that leave end after the drain time, though the new bac
   expect(seen).toMatchObject({ held: { said: 'node-2' }, probe: { failures: [], said: ['node-1'] } });
   // The move itself waits for ten.
   expect(seen.seconds).toBeLessThan(8);
+});
+
+it('nodes that leave keep their connections, and serve when they come back, in whatever order', async () => {
+  const seen = await inNamespaces<{ probe: Probe }>(NODES, 'comeBackInAnotherOrder');
+  expect(seen).toMatchObject({ away: ['node-2'], held: { held: true }, probe: { failures: [] } });
+});
+
+it('an lbagent that ended while a node left lets it serve again, or go, without a connection lost', async () => {
+  const others = ['node-2', 'node-3'];
+  const seen = await inNamespaces<{ probe: Probe }>(NODES, 'endsInBetween');
+  expect(seen).toMatchObject({ without: others, held: { held: true }, left: others, heldAfter: { held: true } });
+  expect(seen.probe.failures).toEqual([]);
 });
 
 it('a removed load balancer leaves nothing behind: connections, servers, map, nftables, address', async () => {

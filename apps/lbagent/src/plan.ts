@@ -65,9 +65,10 @@ export function plan(wanted: Wanted, observed: Observed, options: PlanOptions): 
     ...caught.remove,
     ...services.remove,
     ...limits.remove,
-    ...servers.remove,
-    // Servers that go on for a while may still track a check that is no longer wanted.
+    // Before those that track it: one command lets no more connections in at any of them, however many they are. But
+    // some that go on for a while may track a check that is no longer wanted.
     ...(assignment.unplaced.length > 0 || servers.postponed.length > 0 ? [] : freeNodeChecks(wanted, worker)),
+    ...servers.remove,
     ...addresses.remove,
   ];
   return { steps, assignment, postponed, forwards: forwards.wanted };

@@ -1,8 +1,9 @@
 import { backOff } from '@fairlead/control-loop';
 import { formatVersion } from './state/state.ts';
-import type { AddressFamily, Refusal } from '@fairlead/model';
+import type { AddressFamily, MachineState, Refusal } from '@fairlead/model';
 import { explainFailure, type Logger, parseTraceparent, withTrace } from '@fairlead/telemetry';
 import type { Step } from './planning/step.ts';
+import { apply } from './apply.ts';
 import type { View } from './planning/advance.ts';
 import { followAnswers, NOTHING_UNANSWERED } from './answers/answers.ts';
 import { watchServing } from './answers/serving.ts';
@@ -11,6 +12,7 @@ import { driftOf, type Settled, settledBy } from './planning/drift.ts';
 import { type NextLook, nextLook, QUIET_MS } from './pace/next-look.ts';
 import { type Judged, NOTHING_JUDGED } from './node-checks/judgement.ts';
 import { type Look, pass, type Reached } from './pass.ts';
+import { stopLeavingChecks } from './planning/leaving-checks.ts';
 import { refusalsOf } from './refusals.ts';
 import { downBackends } from './report.ts';
 import type { Held } from './state/state.ts';
@@ -66,6 +68,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
   let served: Wanted | undefined;
   let unanswered = NOTHING_UNANSWERED;
   let known: Known | undefined;
+  let reachedState: MachineState | undefined;
   let settled: Settled | undefined;
   let look: Look | undefined = 'all';
   let lookedAt = 0;
@@ -126,8 +129,12 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
       look = undefined;
       return;
     }
+    const { loadBalancers } = held.state;
+    await stopLeaving(held);
     const whole = wanted(held, judged);
-    unanswered = answers.follow(whole, held.state.loadBalancers);
+    answers.follow(whole, loadBalancers);
+    await answers.mostHeard();
+    unanswered = answers.follow(whole, loadBalancers);
     const { unseen } = unanswered;
     const input = { held, wanted: readAwaited(whole, unanswered.servers), view, known, look };
     // Files are written while the pass goes on, and are to say what it makes.
@@ -144,6 +151,7 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     });
     view = reached.view;
     known = knownAfter(input.known, input.wanted, reached);
+    reachedState = input.held.state;
     if (reached.looked) lookedAt = startedAt;
     if (reached.looked || input.look) triedAt = startedAt;
     tell(input, reached, answered);
@@ -151,6 +159,13 @@ export function startReconciler(parts: ReconcileParts): Reconciler {
     parts.onPass?.({ seconds: (performance.now() - startedAt) / 1000, reached });
     low = reached.low;
     planNextLook();
+  }
+
+  /** What is not seen as it is now is no ground for haste. */
+  async function stopLeaving({ state }: Held): Promise<void> {
+    if (!view || !known || !reachedState || look === 'all') return;
+    const steps = stopLeavingChecks({ before: reachedState, now: state, known, worker: view.worker });
+    if (steps.length > 0) await apply(steps, parts.plane, view);
   }
 
   function planNextLook(): void {

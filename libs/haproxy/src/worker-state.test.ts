@@ -37,6 +37,7 @@ it('servers that wait for an address can be left out, and nothing else goes with
   const reply = ['1', HEADER, unused('n1'), ROWS[0], unused('n2'), unused('n3'), ...ROWS.slice(1), unused('n4')];
   const left = parseServersState(withoutUnused(reply.join('\n')));
   expect(left).toEqual(parseServersState(['1', HEADER, ...ROWS].join('\n')));
+  expect(parseServersState(reply.join('\n')).get('nodes_healthz')!.servers.get('n1')!.address).toBeUndefined();
 });
 
 it('without times two replies are the same exactly as long as the servers are', () => {

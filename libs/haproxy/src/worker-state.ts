@@ -31,7 +31,7 @@ export interface ObservedBackend {
 export interface ObservedServer {
   readonly name: string;
   readonly id: number;
-  /** Undefined when what haproxy has is not an address. */
+  /** Undefined when haproxy has none for it yet. */
   readonly address: Address | undefined;
   readonly port: number;
   /** Somebody put it in maintenance: no new connections. */
@@ -44,6 +44,9 @@ export interface ObservedServer {
 }
 
 const SERVER_STATE_VERSION = '1';
+
+/** What haproxy.cfg gives to a server that waits to be used. */
+const NO_ADDRESS = '0.0.0.0';
 
 // Check state bit of haproxy's check-t.h.
 const CHECK_ENABLED = 0x04;
@@ -134,6 +137,7 @@ function rowPattern(columns: readonly string[]): RegExp {
 }
 
 function addressOf(text: string): Address | undefined {
+  if (text === NO_ADDRESS) return undefined;
   const parsed = parseAddress(text);
   return parsed.ok ? parsed.value : undefined;
 }

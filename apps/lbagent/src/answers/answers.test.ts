@@ -254,3 +254,25 @@ it('thousands that wait at one node are asked a few at a time, and all at once w
   for (const port of ports) answering.add(port);
   await vi.waitFor(() => expect(silent()).toBe(0));
 });
+
+it('many that begin to wait together, as for a new node, are heard before they are planned; a few keep nobody waiting', async () => {
+  const many = Array.from({ length: 60 }, (_, index) => ({ id: 'a', port: 1_000 + index }));
+  const on = (...backends: number[]) => wanted(...many.map((each) => ({ ...each, backends })));
+  const answering = new Set([1, 2]);
+  follow(answering, on(1), all(lb('a')));
+  expect(answers.follow(on(1, 2), all(lb('a'))).servers.size).toBe(60);
+  await answers.mostHeard();
+  expect(answers.follow(on(1, 2), all(lb('a'))).servers.size).toBe(0);
+  const startedAt = performance.now();
+  expect(answers.follow(on(1, 2, 3), all(lb('a'))).servers.size).toBe(60);
+  await answers.mostHeard();
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  answering.add(3);
+  const few = wanted(...many.slice(0, 3).map((each) => ({ ...each, backends: [1, 2, 4] })));
+  answers.follow(few, all(lb('a')));
+  let isOver = false;
+  void answers.mostHeard().then(() => (isOver = true));
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(isOver).toBe(true);
+});

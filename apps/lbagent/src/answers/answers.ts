@@ -1,4 +1,5 @@
 import type { Address, PlacedLoadBalancer, Protocol } from '@fairlead/model';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ask, startAsking } from './asking.ts';
 import { type Awaited, placeText } from '../wanted/awaited.ts';
 import { changesBetween } from '../wanted/changes.ts';
@@ -30,11 +31,23 @@ export interface Answers {
   follow(wanted: Wanted, loadBalancers: LoadBalancers): Unanswered;
   /** The data plane was seen to have a living backend for these services of `unseen`; what is left to wait for. */
   see(keys: readonly string[]): Unanswered;
+  /**
+   * After a call of `follow` that began to wait for many services at once, as for all with a new node: resolves when no
+   * more answers come, within a fifth of a second. Otherwise at once.
+   */
+  mostHeard(): Promise<void>;
   stop(): void;
 }
 
 /** After so long it is left to the checks: milliseconds. */
 const PATIENCE_MS = 10_000;
+
+/** Services that begin to wait together; to plan them all for nothing takes longer than to hear the answers. */
+const MANY = 50;
+/** The first answer is waited for so long, the next no longer than a lull, and all together the longest. */
+const FIRST_MS = 100;
+const LULL_MS = 10;
+const LONGEST_MS = 200;
 
 interface Known {
   readonly wanted: Wanted;
@@ -70,8 +83,11 @@ export function followAnswers(onAnswer: () => void, ask?: Ask): Answers {
   const askedFor = new Map<string, Set<string>>();
   const asking = startAsking(hear, ask);
   let told: Unanswered | undefined;
+  let begun = 0;
+  let heard = 0;
 
   function hear(asked: string): void {
+    heard += 1;
     const place = asked.slice(asked.indexOf(' ') + 1);
     for (const key of askedFor.get(asked) ?? []) {
       const service = waiting.get(key)!;
@@ -132,7 +148,9 @@ export function followAnswers(onAnswer: () => void, ask?: Ask): Answers {
     const old = waiting.get(key);
     const next = waitFor(key, before, { now, old });
     leave(key);
-    if (next) wait(now.wanted.services.get(key)!, next);
+    if (!next) return;
+    wait(now.wanted.services.get(key)!, next);
+    if (!old) begun += 1;
   }
 
   return {
@@ -155,6 +173,18 @@ export function followAnswers(onAnswer: () => void, ask?: Ask): Answers {
         told = undefined;
       }
       return (told ??= unansweredOf(waiting));
+    },
+    async mostHeard() {
+      const isFew = begun <= MANY;
+      begun = 0;
+      if (isFew) return;
+      const startedAt = performance.now();
+      const before = heard;
+      for (let waited = 0; waiting.size > 0 && waited < LONGEST_MS; waited = performance.now() - startedAt) {
+        const known = heard;
+        await sleep(LULL_MS);
+        if (heard === known && (heard > before || waited > FIRST_MS)) return;
+      }
     },
     stop() {
       asking.stop();

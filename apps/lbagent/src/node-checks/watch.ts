@@ -20,6 +20,7 @@ import {
   type Round,
   ROUND_MS,
 } from './judgement.ts';
+import { isNews } from './news.ts';
 import { nodeCheckKey } from '../wanted/wanted.ts';
 
 export interface NodeWatchParts {
@@ -44,16 +45,15 @@ export function watchNodes(parts: NodeWatchParts): () => void {
   const judgements = new Map<string, Judgement>();
   let turn = 0;
   let told = '';
-  let seen = '';
+  let seen: ReadonlyMap<string, boolean> | undefined;
 
   async function round(): Promise<void> {
     const state = parts.state();
     if (!state || state.nodeSets.size === 0) return parts.onFindings([]);
     const passing = await passingChecks(parts.socket);
     parts.onPassing(passing);
-    const now = JSON.stringify([...passing]);
-    if (seen !== '' && seen !== now) parts.onChange();
-    seen = now;
+    if (seen && isNews(seen, passing)) parts.onChange();
+    seen = passing;
     turn += 1;
     const groups = groupsOf(state);
     for (const name of judgements.keys()) if (!groups.has(name)) judgements.delete(name);

@@ -81,7 +81,7 @@ export function* assignToFile(
   const nodeChecks = assignNodeChecks(wanted, (kind) =>
     worker
       ? observedNodeChecks(worker, kind, nodeCheckStock)
-      : new Map(indexes(nodeCheckStock).map((index) => [index, undefined])),
+      : new Map(indexes(nodeCheckStock).map((index) => [index, UNUSED])),
   );
   const checkPlaces = placesOf(nodeChecks);
   const services = new Map<string, AssignedService>();
@@ -182,15 +182,24 @@ function nameServers(
   return servers;
 }
 
-type Places = ReadonlyMap<number, string | undefined>;
+/** A number of a kind's stock. */
+interface Place {
+  /** Key of the check that it asks, or asked last; undefined: none yet. */
+  readonly key: string | undefined;
+  readonly isInUse: boolean;
+}
 
-/** Every number of the kind's stock, with the key of the check that has it. */
+type Places = ReadonlyMap<number, Place>;
+
+const UNUSED: Place = { key: undefined, isInUse: false };
+
+/** Every number of the kind's stock. */
 export function observedNodeChecks(worker: WorkerState, kind: NodeCheckBackendKind, atLeast = 0): Places {
-  const places = new Map<number, string | undefined>(indexes(atLeast).map((index) => [index, undefined]));
+  const places = new Map<number, Place>(indexes(atLeast).map((index) => [index, UNUSED]));
   for (const server of worker.backends.get(nodeCheckBackendName(kind))?.servers.values() ?? []) {
     const { name, address, port, maintenance } = server;
-    const used = !maintenance && address !== undefined;
-    places.set(Number(name.slice(1)), used ? nodeCheckKey({ kind, address, port }) : undefined);
+    const key = address === undefined ? undefined : nodeCheckKey({ kind, address, port });
+    places.set(Number(name.slice(1)), { key, isInUse: !maintenance && key !== undefined });
   }
   return places;
 }
@@ -201,21 +210,38 @@ function assignNodeChecks(
 ): readonly AssignedNodeCheck[] {
   return (['healthz', 'tcp'] as const).flatMap((kind) => {
     const checks = [...wanted.nodeChecks.values()].filter((check) => check.kind === kind);
-    const places = placesOfKind(kind);
-    const held = new Map([...places].flatMap(([index, key]) => (key === undefined ? [] : [[key, index] as const])));
-    const free = [...places]
-      .filter(([, key]) => key === undefined)
-      .map(([index]) => index)
-      .sort((a, b) => a - b);
+    const inUse = new Map<string, number>();
+    const left = new Map<string, number>();
+    const free = new Set<number>();
+    for (const [index, { key, isInUse }] of [...placesOfKind(kind)].sort(freshFirst)) {
+      if (!isInUse) free.add(index);
+      const known = isInUse ? inUse : left;
+      if (key !== undefined && !known.has(key)) known.set(key, index);
+    }
     const backend = nodeCheckBackendName(kind);
-    return checks
+    const sorted = checks
       .map((check) => ({ check, key: nodeCheckKey(check) }))
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
-      .flatMap(({ check, key }) => {
-        const index = held.get(key) ?? free.shift();
-        return index === undefined ? [] : [{ check, backend, index }];
-      });
+      .sort((a, b) => (a.key < b.key ? -1 : 1));
+    // A server that drains tracks the place that it was made with: its node must find that again before others choose.
+    const own = new Map(sorted.map(({ key }) => [key, inUse.get(key) ?? left.get(key)]));
+    for (const index of own.values()) if (index !== undefined) free.delete(index);
+    return sorted.flatMap(({ check, key }) => {
+      const index = own.get(key) ?? first(free);
+      if (index === undefined) return [];
+      free.delete(index);
+      return [{ check, backend, index }];
+    });
   });
+}
+
+/** Places that nobody had before those that servers may still track. */
+function freshFirst([a, { key: keyOfA }]: [number, Place], [b, { key: keyOfB }]: [number, Place]): number {
+  return Number(keyOfA !== undefined) - Number(keyOfB !== undefined) || a - b;
+}
+
+function first(numbers: Iterable<number>): number | undefined {
+  for (const each of numbers) return each;
+  return undefined;
 }
 
 function placesOf(checks: readonly AssignedNodeCheck[]): ReadonlyMap<string, AssignedNodeCheck> {

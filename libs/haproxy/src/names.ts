@@ -28,6 +28,11 @@ export function parseSlotName(backend: string): { readonly profile: string; read
   return match ? { profile: match[1]!, index: Number(match[2]) } : undefined;
 }
 
+/** Whether services are served by a backend of that name: one of its own, or a slot. */
+export function holdsServices(backend: string): boolean {
+  return parseSlotName(backend) !== undefined || backend.startsWith('backend_');
+}
+
 const INDEX_BITS = 17;
 
 /** HAProxy's numeric id of a named backend: says its profile, so that a running worker can be asked for it. */

@@ -1,4 +1,4 @@
-import { type ObservedServer, parseSlotName, type ServerLoad, type WorkerState } from '@fairlead/haproxy';
+import { holdsServices, type ObservedServer, type ServerLoad, type WorkerState } from '@fairlead/haproxy';
 import { type DrainingBackend, formatEndpoint } from '@fairlead/model';
 import type { Wanted, WantedService } from '../wanted/types.ts';
 
@@ -11,7 +11,7 @@ export function drainingServers(
     for (const [name, server] of servers) {
       if (!server.maintenance) continue;
       // Of thousands of backends nearly none gets so far.
-      if (parseSlotName(backend) === undefined && !backend.startsWith('backend_')) break;
+      if (!holdsServices(backend)) break;
       if (!found.has(backend)) found.set(backend, new Map());
       found.get(backend)!.set(name, server);
     }

@@ -1,4 +1,5 @@
 import { observeMaster } from '@fairlead/haproxy';
+import { drainRules } from '../draining/drain-rules.ts';
 import { lookAgain } from '../pace/look-again.ts';
 import {
   endConnections,
@@ -37,7 +38,7 @@ export function watchOldWorkers(parts: OldWorkerWatchParts): () => void {
       const worker = await observeOldWorker(parts, pid).catch(() => undefined);
       if (worker) workers.push(worker);
     }
-    const leaving = leavingServers(workers, wanted);
+    const leaving = leavingServers(workers, wanted, drainRules(wanted.services, parts.drainSeconds));
     const now = performance.now();
     since = new Map(leaving.map(leavingKey).map((key) => [key, since.get(key) ?? now]));
     const late = overdue(leaving, since, { now, drainMs: parts.drainSeconds * 1000 });

@@ -1,9 +1,10 @@
 import type { ObservedServer } from '@fairlead/haproxy';
 import { address } from '@fairlead/model';
 import { expect, it } from 'vitest';
+import { drainRules } from '../draining/drain-rules.ts';
 import { leavingKey, leavingServers, type OldWorker, overdue, sessionsOf } from './old-workers.ts';
 import { nodePort, nodeSet, placed, stateOf, THREE_NODES } from '../testing/example.ts';
-import { wantedOf } from '../wanted/wanted.ts';
+import { type Wanted, wantedOf } from '../wanted/wanted.ts';
 
 const OPTIONS = { families: ['ipv4'] as const, nodeChecks: new Map(), heldClusters: new Set<string>() };
 const VIP = '10.9.0.150';
@@ -25,9 +26,12 @@ const OLD: OldWorker = {
   ]),
 };
 
+const leaving = (worker: OldWorker, wanted: Wanted) =>
+  leavingServers([worker], wanted, drainRules(wanted.services, 30));
+
 it('in an old worker leave: backends that are no longer wanted, and services that have gone', () => {
   const state = stateOf([placed('a', VIP, [nodePort(80)])], nodeSet(THREE_NODES.slice(1)));
-  expect(leavingServers([OLD], wantedOf(state, OPTIONS))).toEqual([
+  expect(leaving(OLD, wantedOf(state, OPTIONS))).toEqual([
     { pid: 42, backend: 'slot_plain_3', server: 'tcp0', gone: false },
     { pid: 42, backend: 'backend_10.9.0.150_81', server: 'tcp0', gone: true },
   ]);
@@ -35,7 +39,28 @@ it('in an old worker leave: backends that are no longer wanted, and services tha
 
 it('what is still wanted keeps its connections in an old worker, whatever it is called there', () => {
   const state = stateOf([placed('a', VIP, [nodePort(80), nodePort(81, { target: nodePort(80).target })])]);
-  expect(leavingServers([OLD], wantedOf(state, OPTIONS))).toEqual([]);
+  expect(leaving(OLD, wantedOf(state, OPTIONS))).toEqual([]);
+});
+
+it('what a Service left behind when it moved, before the reload, leaves too, except where somebody is served', () => {
+  const [name, tcp1] = server('tcp1', '10.8.0.9');
+  const drained: [string, ObservedServer] = [name, { ...tcp1, maintenance: true, up: false, secondsInState: 7 }];
+  const moved = new Map([
+    ...OLD.backends,
+    ['slot_plain_4', { servers: new Map([server('tcp0', '10.8.0.1'), drained]) }],
+  ]);
+  const checks = new Map([...moved, ['nodes_healthz', { servers: new Map([server('n0', '10.8.0.9')]) }]]);
+  const state = stateOf([placed('a', VIP, [nodePort(80), nodePort(81, { target: nodePort(80).target })])]);
+  expect(leaving({ ...OLD, backends: checks }, wantedOf(state, OPTIONS))).toEqual([
+    { pid: 42, backend: 'slot_plain_4', server: 'tcp1', gone: false, drainSeconds: 30, drainedSeconds: 7 },
+  ]);
+});
+
+it('one that drained before the reload has that less time', () => {
+  const each = { pid: 42, backend: 'b', server: 'tcp0', gone: false, drainSeconds: 10 };
+  const at = (drainedSeconds: number) =>
+    overdue([{ ...each, drainedSeconds }], new Map([[leavingKey(each), 1_000]]), { now: 2_000, drainMs: 30_000 });
+  expect([at(9), at(10)]).toEqual([[], [{ ...each, drainedSeconds: 10 }]]);
 });
 
 it('connections end when the drain time is over, those of a service that has gone at once', () => {

@@ -1,4 +1,5 @@
-import { askMaster, type ObservedServer, parseServersState, parseServiceMap } from '@fairlead/haproxy';
+import { askMaster, holdsServices, type ObservedServer, parseServersState, parseServiceMap } from '@fairlead/haproxy';
+import type { DrainRules } from '../draining/drain-rules.ts';
 import type { Wanted } from '../wanted/wanted.ts';
 
 /** What a worker that was replaced by a reload still holds connections for. */
@@ -18,22 +19,49 @@ export interface Leaving {
   readonly gone: boolean;
   /** How long its connections may go on; absent: as this machine thinks fit. */
   readonly drainSeconds?: number;
+  /** For so long it had got no new connections already; absent: it got them until the reload. */
+  readonly drainedSeconds?: number;
 }
 
 /** PURE. Servers of old workers that nobody wants any more. */
-export function leavingServers(workers: readonly OldWorker[], wanted: Wanted): readonly Leaving[] {
-  return workers.flatMap(({ pid, services, backends }) =>
-    [...services].flatMap(([key, backend]) => {
-      const service = wanted.services.get(key);
-      const staying = service?.servers.filter(({ stage }) => stage !== 'leaving') ?? [];
-      const kept = new Set(staying.map((server) => `${server.address} ${server.port}`));
-      const drain = service?.drainSeconds === undefined ? {} : { drainSeconds: service.drainSeconds };
-      const servers = [...(backends.get(backend)?.servers.values() ?? [])];
-      return servers
-        .filter(({ address, port }) => !kept.has(`${address} ${port}`))
-        .map(({ name }) => ({ pid, backend, server: name, gone: service === undefined, ...drain }));
-    }),
-  );
+export function leavingServers(workers: readonly OldWorker[], wanted: Wanted, drain: DrainRules): readonly Leaving[] {
+  return workers.flatMap((worker) => [...leavingServices(worker, wanted), ...leftBehind(worker, drain)]);
+}
+
+function leavingServices({ pid, services, backends }: OldWorker, wanted: Wanted): readonly Leaving[] {
+  return [...services].flatMap(([key, backend]) => {
+    const service = wanted.services.get(key);
+    const staying = service?.servers.filter(({ stage }) => stage !== 'leaving') ?? [];
+    const kept = new Set(staying.map((server) => `${server.address} ${server.port}`));
+    const allowed = service?.drainSeconds === undefined ? {} : { drainSeconds: service.drainSeconds };
+    const gone = service === undefined;
+    const servers = [...(backends.get(backend)?.servers.values() ?? [])];
+    return servers
+      .filter(({ address, port }) => !kept.has(`${address} ${port}`))
+      .map((server) => ({ pid, backend, server: server.name, gone, ...allowed, ...drainedBefore(server) }));
+  });
+}
+
+/** What a service left in another backend before the reload, when it moved. Of which service it was nobody knows. */
+function leftBehind({ pid, services, backends }: OldWorker, drain: DrainRules): readonly Leaving[] {
+  const routed = new Set(services.values());
+  return [...backends].flatMap(([backend, { servers }]) => {
+    if (routed.has(backend) || !holdsServices(backend)) return [];
+    const leaving = [...servers.values()].filter((server) => !drain.isServed(server));
+    const drainSeconds = drain.longestSeconds();
+    return leaving.map((server) => ({
+      pid,
+      backend,
+      server: server.name,
+      gone: false,
+      drainSeconds,
+      ...drainedBefore(server),
+    }));
+  });
+}
+
+function drainedBefore({ maintenance, secondsInState }: ObservedServer): Pick<Leaving, 'drainedSeconds'> {
+  return maintenance ? { drainedSeconds: secondsInState } : {};
 }
 
 /** PURE. Those whose time is over; `since` remembers when each began to leave, in milliseconds. */
@@ -44,7 +72,8 @@ export function overdue(
 ): readonly Leaving[] {
   const isOver = (each: Leaving): boolean => {
     const allowedMs = each.drainSeconds === undefined ? drainMs : each.drainSeconds * 1000;
-    return now - (since.get(leavingKey(each)) ?? now) >= allowedMs;
+    const drainedMs = 1000 * (each.drainedSeconds ?? 0);
+    return Math.max(drainedMs, now - (since.get(leavingKey(each)) ?? now)) >= allowedMs;
   };
   return leaving.filter((each) => each.gone || isOver(each));
 }

@@ -1,8 +1,8 @@
 import {
+  holdsServices,
   nodeCheckBackendName,
   type ObservedBackend,
   type ObservedServer,
-  parseSlotName,
   type WorkerState,
 } from '@fairlead/haproxy';
 import type { AssignedServer, AssignedService, Assignment } from './assign.ts';
@@ -206,10 +206,6 @@ function isOverdue(server: ObservedServer, service: WantedService | undefined, d
     return !stays && server.secondsInState >= (service.drainSeconds ?? drain.seconds);
   }
   return server.secondsInState >= drain.longestSeconds() && !drain.isServed(server);
-}
-
-function holdsServices(backend: string): boolean {
-  return parseSlotName(backend) !== undefined || backend.startsWith('backend_');
 }
 
 function byName(a: { name: string }, b: { name: string }): number {

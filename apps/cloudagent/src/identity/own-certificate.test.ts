@@ -19,7 +19,7 @@ it('one that cannot be renewed is told of with its end and the reason, until it 
       isDamaged
         ? Promise.reject(new Error('issuing.key is damaged: restore all of it from a backup'))
         : Promise.resolve(authority),
-    lifetime: 1_000,
+    lifetime: 3_000,
     log: createLogger({ component: 'test', level: 'fatal' }),
     now: () => Date.now() + later,
     random: () => 0.5,
@@ -29,7 +29,7 @@ it('one that cannot be renewed is told of with its end and the reason, until it 
   isDamaged = true;
   const until = new Date(own.facts().notAfter).toISOString();
   await expect
-    .poll(() => problems[0], { timeout: 5_000 })
+    .poll(() => problems[0], { timeout: 10_000 })
     .toBe(
       `the certificate of the cloudagent, good until ${until}, is not renewed: issuing.key is damaged: restore all of it from a backup`,
     );

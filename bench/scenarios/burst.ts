@@ -20,6 +20,7 @@ export const burst: Scenario = {
       const others = numbered('other', size);
       context.tell(`one more beside ${size}`);
       await fill(site, others);
+      await untilQuiet(site.cluster);
       const beside = await recreate(site, others, context);
       context.tell('the controller restarts');
       const restarts = await measureRestarts(site, context.quick ? 1 : 3);
@@ -67,10 +68,11 @@ async function atOnce(
   const answer = await user.ask({ order: 'create', names, atOnce: AT_ONCE, ...what });
   const after = await untilQuiet(cluster);
   await user.ask({ order: 'remove', names, atOnce: AT_ONCE });
+  await untilQuiet(cluster);
   return { answer, writes: { services: after.services - before.services, events: after.events - before.events } };
 }
 
-/** What is still to be written after the last address: events may come later than what they tell of. */
+/** Events come after what they tell of, and are not to be written while something else is measured. */
 async function untilQuiet(cluster: ServiceSite['cluster']): Promise<ApiWrites> {
   for (let before = await readApiWrites(cluster); ;) {
     await sleep(STRAGGLERS_MS);

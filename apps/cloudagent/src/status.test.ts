@@ -1,6 +1,7 @@
 import type { MachineReport } from '@fairlead/model';
 import { describe, expect, it } from 'vitest';
 import { type MachineView, noteAck, statusOf } from './status.ts';
+import { machineReport } from './testing/machine-report.ts';
 import { service } from './testing/site.ts';
 import type { HeldLoadBalancer } from './truth/truth.ts';
 import { address } from '@fairlead/model';
@@ -16,22 +17,8 @@ const held = (more: Partial<HeldLoadBalancer> = {}): HeldLoadBalancer => ({
   ...more,
 });
 
-const report = (more: Partial<MachineReport> = {}): MachineReport => ({
-  applied: { epoch: 1, generation: GENERATION },
-  refused: [],
-  ownedInstances: [],
-  driftRepaired: 0,
-  haproxyReloads: 0,
-  capabilities: { agentVersion: '', haproxyVersion: '', keepalivedVersion: '', kernelVersion: '' },
-  down: [],
-  unanswered: [],
-  draining: [],
-  findings: [],
-  clock: '',
-  applyMicros: 0,
-  traceparent: '',
-  ...more,
-});
+const report = (more: Partial<MachineReport> = {}): MachineReport =>
+  machineReport({ applied: { epoch: 1, generation: GENERATION }, ...more });
 
 /** A machine that applied `generation` at `at`. */
 function machine(name: string, more: Partial<MachineView> & { owner?: boolean } = {}): MachineView {

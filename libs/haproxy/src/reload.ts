@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askMaster, type MasterState, observeMaster } from './master.ts';
-import { openCommandSocket } from './socket.ts';
-import { readWorkerInfo } from './worker.ts';
+import { askWorkerInfo } from './worker.ts';
 import type { WorkerInfo } from './worker-state.ts';
 
 export interface ReloadTarget {
@@ -26,7 +25,7 @@ export async function reloadHaproxy(target: ReloadTarget, marker: string): Promi
   await askMaster(target.masterSocket, 'reload', target.timeoutMs);
   let last = 'no worker answered';
   while (performance.now() < deadline) {
-    const worker = await readFreshInfo(target.statsSocket);
+    const worker = await askWorkerInfo(target.statsSocket, ANSWER_WITHIN_MS);
     if (typeof worker !== 'string' && worker.marker === marker && !worker.stopping) return worker;
     last = typeof worker === 'string' ? worker : `worker ${worker.pid} still has ${worker.marker || 'no marker'}`;
     const master = await observeMaster(target.masterSocket, ANSWER_WITHIN_MS).catch(() => undefined);
@@ -47,17 +46,5 @@ async function listeningMaster({ masterSocket }: ReloadTarget, deadline: number)
       if (performance.now() > deadline) throw error;
     }
     await sleep(LOOK_EVERY_MS);
-  }
-}
-
-/** Over a new connection, which the newest worker takes. */
-async function readFreshInfo(statsSocket: string): Promise<WorkerInfo | string> {
-  const socket = openCommandSocket(statsSocket, ANSWER_WITHIN_MS);
-  try {
-    return await readWorkerInfo(socket);
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  } finally {
-    socket.close();
   }
 }

@@ -1,4 +1,4 @@
-import type { CommandSocket } from './socket.ts';
+import { type CommandSocket, openCommandSocket } from './socket.ts';
 import {
   type ObservedBackend,
   parseBackendNames,
@@ -31,6 +31,18 @@ export async function observeWorker(socket: CommandSocket, mapFile: string): Pro
 export async function readWorkerInfo(socket: CommandSocket): Promise<WorkerInfo> {
   const [info] = await socket.run(['show info']);
   return parseInfo(info!);
+}
+
+/** Over a connection of its own, which the newest worker takes. A text: why it does not answer within `timeoutMs`. */
+export async function askWorkerInfo(statsSocket: string, timeoutMs: number): Promise<WorkerInfo | string> {
+  const socket = openCommandSocket(statsSocket, timeoutMs);
+  try {
+    return await readWorkerInfo(socket);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    socket.close();
+  }
 }
 
 /**

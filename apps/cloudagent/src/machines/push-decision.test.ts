@@ -1,6 +1,7 @@
 import type { MachineReport, MachineState, Version } from '@fairlead/model';
 import { describe, expect, it } from 'vitest';
 import { planMachine, planSet } from '../plan.ts';
+import { machineReport } from '../testing/machine-report.ts';
 import { afterDisconnect, afterReport, afterSend, type LinkState, NEW_LINK, nextUpdate } from './push-decision.ts';
 import { truthOf } from '../testing/site.ts';
 
@@ -10,19 +11,7 @@ const plan = () => state;
 const v = (epoch: number, generation: number): Version => ({ epoch, generation });
 
 function report(applied: Version, rejected?: MachineReport['rejected']): MachineReport {
-  const capabilities = { agentVersion: '', haproxyVersion: '', keepalivedVersion: '', kernelVersion: '' };
-  const rest = {
-    refused: [],
-    ownedInstances: [],
-    down: [],
-    unanswered: [],
-    draining: [],
-    findings: [],
-    driftRepaired: 0,
-    haproxyReloads: 0,
-  };
-  const base = { applied, ...rest, capabilities, clock: '', applyMicros: 0, traceparent: '' };
-  return rejected === undefined ? base : { ...base, rejected };
+  return machineReport({ applied, ...(rejected === undefined ? {} : { rejected }) });
 }
 
 /** A link whose machine has applied `version`. */

@@ -6,6 +6,7 @@ import type { FleetListener } from '../push.ts';
 import type { MachineView } from '../status.ts';
 import { isReachable } from '../status.ts';
 import { StatusBoard, type StatusChange } from './board.ts';
+import { machineReport } from '../testing/machine-report.ts';
 import { decide, service, truthOf } from '../testing/site.ts';
 import type { Committed } from '../truth/truth-keeper.ts';
 import type { Decision, Truth } from '../truth/truth.ts';
@@ -14,21 +15,8 @@ const NOW = 5_000;
 const stops: (() => void)[] = [];
 afterEach(() => stops.splice(0).forEach((stop) => stop()));
 
-const report = (generation: number): MachineReport => ({
-  applied: { epoch: 1, generation },
-  refused: [],
-  ownedInstances: ['default'],
-  driftRepaired: 0,
-  haproxyReloads: 0,
-  capabilities: { agentVersion: '', haproxyVersion: '', keepalivedVersion: '', kernelVersion: '' },
-  down: [],
-  unanswered: [],
-  draining: [],
-  findings: [],
-  clock: '',
-  applyMicros: 0,
-  traceparent: '',
-});
+const report = (generation: number): MachineReport =>
+  machineReport({ applied: { epoch: 1, generation }, ownedInstances: ['default'] });
 
 /** A board over a truth in memory, and one machine that owns everything and has applied what the test says. */
 function site() {

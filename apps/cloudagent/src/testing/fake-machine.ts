@@ -17,6 +17,7 @@ import type { serverCredentials } from '@fairlead/certs';
 import { createLogger } from '@fairlead/telemetry';
 import type { Connection } from '../push.ts';
 import { applyDelta } from './apply-delta.ts';
+import { machineReport } from './machine-report.ts';
 
 type ServerCredentials = ReturnType<typeof serverCredentials>;
 
@@ -89,22 +90,17 @@ export class FakeMachine {
   }
 
   #report(rejected?: MachineReport['rejected']): pb.SyncResponse.$Properties {
-    return reportToProto({
-      applied: this.version,
-      ...(rejected === undefined ? {} : { rejected }),
-      refused: this.refused,
-      ownedInstances: this.owned,
-      driftRepaired: 0,
-      haproxyReloads: 0,
-      capabilities: { agentVersion: '1', haproxyVersion: '2.6', keepalivedVersion: '2.2', kernelVersion: '6' },
-      down: [],
-      unanswered: [],
-      draining: [],
-      findings: [],
-      clock: new Date(Date.now() + this.clockAheadMs).toISOString(),
-      applyMicros: 1,
-      traceparent: '',
-    });
+    return reportToProto(
+      machineReport({
+        applied: this.version,
+        ...(rejected === undefined ? {} : { rejected }),
+        refused: this.refused,
+        ownedInstances: this.owned,
+        capabilities: { agentVersion: '1', haproxyVersion: '2.6', keepalivedVersion: '2.2', kernelVersion: '6' },
+        clock: new Date(Date.now() + this.clockAheadMs).toISOString(),
+        applyMicros: 1,
+      }),
+    );
   }
 
   async *#sync(

@@ -1,11 +1,4 @@
-import {
-  isAffinityTable,
-  openCommandSocket,
-  peersHaveLearnt,
-  readWorkerInfo,
-  reloadHaproxy,
-  type WorkerInfo,
-} from '@fairlead/haproxy';
+import { askWorkerInfo, isAffinityTable, openCommandSocket, peersHaveLearnt, reloadHaproxy } from '@fairlead/haproxy';
 import { rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Coalesced, coalesce } from '../pace/coalesce.ts';
@@ -49,6 +42,7 @@ export interface HaproxySide {
   fold(wanted: Wanted, worker: Observed['worker']): Promise<string | undefined>;
 }
 
+const ANSWER_WITHIN_MS = 1_000;
 const START_WITHIN_MS = 10_000;
 const STUCK_AFTER_MS = 2_000;
 const RELOAD_WITHIN_MS = 20_000;
@@ -91,7 +85,7 @@ export function createHaproxySide(options: HaproxySideOptions): HaproxySide {
     written: () => files.settled(),
     async ensureRunning(wanted) {
       if (supervisor.status().kind === 'stopped') {
-        if (typeof (await askInfo(settings.statsSocket)) === 'string')
+        if (typeof (await askWorkerInfo(settings.statsSocket, ANSWER_WITHIN_MS)) === 'string')
           await files.alone(() => prepareFiles(wanted, settings));
         await supervisor.start();
       }
@@ -189,7 +183,7 @@ async function checkConfig(files: HaproxyFiles, { settings, binary }: HaproxySid
 async function untilAnswers({ settings, supervisor, whyNotRunning }: HaproxySideOptions): Promise<void> {
   const startedAt = performance.now();
   for (;;) {
-    const info = await askInfo(settings.statsSocket);
+    const info = await askWorkerInfo(settings.statsSocket, ANSWER_WITHIN_MS);
     if (typeof info !== 'string') return;
     const waited = performance.now() - startedAt;
     // One that ends again and again will go on to do so.
@@ -198,16 +192,5 @@ async function untilAnswers({ settings, supervisor, whyNotRunning }: HaproxySide
     if (why !== undefined) throw new Error(`haproxy does not start: ${why}`);
     if (waited > START_WITHIN_MS) throw new Error(`haproxy does not answer: ${info}`);
     await sleep(20);
-  }
-}
-
-async function askInfo(statsSocket: string): Promise<WorkerInfo | string> {
-  const socket = openCommandSocket(statsSocket, 1000);
-  try {
-    return await readWorkerInfo(socket);
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  } finally {
-    socket.close();
   }
 }
